@@ -1,0 +1,1 @@
+"""Upstream APIs: pure functions between the inner language (Anthropic Messages) and provider HTTP."""

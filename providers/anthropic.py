@@ -1,0 +1,135 @@
+"""The Anthropic API: build requests, read answers, name failures. Pure: the caller sends.
+
+Source: Anthropic API reference (Messages, Count tokens, List models, Errors), version 2023-06-01.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from providers.base import Outbound, Outcome, TokenCounts, UnreadableAnswer
+from providers.secret import Secret
+
+DEFAULT_ORIGIN = "https://api.anthropic.com"
+API_VERSION = "2023-06-01"
+REQUEST_ID_HEADER = "request-id"
+
+_JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json", "anthropic-version": API_VERSION}
+
+
+def build_request(
+    body: bytes,
+    *,
+    origin: str = DEFAULT_ORIGIN,
+    path: str = "/v1/messages",
+    headers: Mapping[str, str] | None = None,
+) -> Outbound:
+    """Return the POST of ``body`` (JSON, already in the Messages shape) to ``path`` at ``origin``.
+
+    ``headers`` are the client's own (anthropic-version, anthropic-beta, …) and win over the defaults.
+    """
+    return Outbound("POST", origin + path, {**_JSON_HEADERS, **(headers or {})}, body)
+
+
+def build_list_models(*, origin: str = DEFAULT_ORIGIN) -> Outbound:
+    """Return the free request that proves a credential: one page of the model list."""
+    return Outbound("GET", f"{origin}/v1/models?limit=1000", _JSON_HEADERS)
+
+
+def build_test_message(model: str, *, origin: str = DEFAULT_ORIGIN) -> Outbound:
+    """Return the smallest message that shows ``model`` answering: a few tokens in, at most 16 out."""
+    body = {"model": model, "max_tokens": 16, "messages": [{"role": "user", "content": "Reply with the word OK."}]}
+    return build_request(msgspec.json.encode(body), origin=origin)
+
+
+def authorize(outbound: Outbound, secret: Secret) -> Mapping[str, str]:
+    """Return the headers to send ``outbound`` with, the credential among them."""
+    return {**outbound.headers, "x-api-key": secret.reveal()}
+
+
+def parse_models(body: bytes) -> list[str]:
+    """Return the model ids in a list-models answer, in the provider's order.
+
+    Raises UnreadableAnswer if the body is not that shape.
+    """
+    try:
+        return [model.id for model in msgspec.json.decode(body, type=_ModelList).data]
+    except msgspec.DecodeError:
+        raise UnreadableAnswer("The list of models could not be read.") from None
+
+
+def parse_usage(usage: Mapping[str, Any] | None) -> TokenCounts:
+    """Return the five disjoint counts of a ``usage`` object.
+
+    ``input_tokens`` excludes cached tokens. The 5 m and 1 h split of the cache writes can be absent or sum to
+    less than their total; the rest then counts as 5 m, the provider's default. Values that are not
+    non-negative integers read as missing.
+    """
+    if not isinstance(usage, Mapping):
+        return TokenCounts()
+    raw_split = usage.get("cache_creation")
+    split: Mapping[str, Any] = raw_split if isinstance(raw_split, Mapping) else {}
+    written = _count(usage, "cache_creation_input_tokens")
+    written_1h = _count(split, "ephemeral_1h_input_tokens")
+    written_5m = _count(split, "ephemeral_5m_input_tokens")
+    if written is not None:
+        written_5m = max(written - (written_1h or 0), written_5m or 0)
+    raw_server_tools = usage.get("server_tool_use")
+    server_tools: Mapping[str, Any] = raw_server_tools if isinstance(raw_server_tools, Mapping) else {}
+    raw_output_details = usage.get("output_tokens_details")
+    output_details: Mapping[str, Any] = raw_output_details if isinstance(raw_output_details, Mapping) else {}
+    uncached, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    counted = uncached is not None or output is not None
+    return TokenCounts(
+        uncached_input=uncached,
+        cache_read_input=_count(usage, "cache_read_input_tokens", 0 if counted else None),
+        cache_write_5m_input=written_5m if written_5m is not None else (0 if counted else None),
+        cache_write_1h_input=written_1h if written_1h is not None else (0 if counted else None),
+        output=output,
+        reasoning_output=_count(output_details, "thinking_tokens"),
+        web_searches=_count(server_tools, "web_search_requests"),
+    )
+
+
+def classify_error(status: int, body: bytes) -> tuple[Outcome, str]:
+    """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none)."""
+    kind, message = _error_in(body)
+    if status == 401 or kind == "authentication_error":
+        return Outcome.INVALID_CREDENTIAL, message
+    if "credit balance" in message or status == 402 or kind == "billing_error":
+        return Outcome.NO_CREDIT, message
+    if status == 403 or kind == "permission_error":
+        return Outcome.NO_PERMISSION, message
+    if status == 404 or kind == "not_found_error":
+        return Outcome.MODEL_NOT_AVAILABLE, message
+    if status == 429 or kind == "rate_limit_error":
+        return Outcome.RATE_LIMITED, message
+    if status == 529 or kind == "overloaded_error":
+        return Outcome.OVERLOADED, message
+    if status in (408, 504) or kind == "timeout_error":
+        return Outcome.TIMEOUT, message
+    if status >= 500 or kind == "api_error":
+        return Outcome.PROVIDER_ERROR, message
+    return Outcome.INVALID_REQUEST, message
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _ModelList(msgspec.Struct):
+    data: list[_Model]
+
+
+def _count(usage: Mapping[str, Any], name: str, missing: int | None = None) -> int | None:
+    value = usage.get(name)
+    return value if type(value) is int and value >= 0 else missing
+
+
+def _error_in(body: bytes) -> tuple[str, str]:
+    try:
+        error = msgspec.json.decode(body)["error"]
+        return str(error["type"]), str(error["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return "", ""
