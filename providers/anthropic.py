@@ -59,6 +59,18 @@ def parse_models(body: bytes) -> list[str]:
         raise UnreadableAnswer("The list of models could not be read.") from None
 
 
+def parse_answer_usage(body: bytes) -> TokenCounts:
+    """Return the counts in a whole, unstreamed answer to Messages.
+
+    Raises UnreadableAnswer if the body is not a message.
+    """
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+    except msgspec.DecodeError:
+        raise UnreadableAnswer("The answer is not a message.") from None
+    return parse_usage(answer.usage)
+
+
 def parse_usage(usage: Mapping[str, Any] | None) -> TokenCounts:
     """Return the five disjoint counts of a ``usage`` object.
 
@@ -112,6 +124,10 @@ def classify_error(status: int, body: bytes) -> tuple[Outcome, str]:
     if status >= 500 or kind == "api_error":
         return Outcome.PROVIDER_ERROR, message
     return Outcome.INVALID_REQUEST, message
+
+
+class _Answer(msgspec.Struct):
+    usage: dict[str, Any]
 
 
 class _Model(msgspec.Struct):

@@ -1,0 +1,416 @@
+"""Changes to provider keys: store, rotate, test, disable, delete.
+
+Each locks the key's row, checks, saves and writes the audit event in one transaction; work for later is queued
+by name on commit, and losing that message only delays it.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import httpx
+from celery import current_app
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from keys.credentials import check_base_url
+from keys.crypto import CryptoError, Keyring, SealContext, load_keyring
+from keys.models import KeyVersion, ProviderKey, TestCall, origin_of
+from providers import anthropic
+from providers.base import Outbound, Outcome, TokenCounts, UnreadableAnswer
+from providers.secret import Secret
+from teams.audit import Actor, record_event
+from teams.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_GRACE = timedelta(hours=24)
+TEST_CALL_TIMEOUT_S = 20.0
+# A call still marked as running after this long lost its worker.
+TEST_CALL_LOST_AFTER = timedelta(seconds=60)
+
+
+class KeysError(Exception):
+    """A change to a provider key that cannot be made; the text is for people."""
+
+
+class NameTaken(KeysError):
+    """Another key of this provider has the name."""
+
+
+class VersionRevoked(KeysError):
+    """The version was revoked; it can neither be switched to nor tested."""
+
+
+class SecretRequired(KeysError):
+    """The origin changed: the stored secret may not go there, it must be pasted again."""
+
+
+class NotCallable(KeysError):
+    """The gateway cannot call this provider yet."""
+
+
+@cache
+def keyring() -> Keyring:
+    """Return the configured master keys."""
+    return load_keyring(settings.MASTER_KEYS, settings.MASTER_KEYS_FILE)
+
+
+def allowed_origins() -> frozenset[str]:
+    """Return the origins, beside each provider's own, that keys may be sent to."""
+    return frozenset(settings.ALLOWED_ORIGINS)
+
+
+@transaction.atomic
+def create_provider_key(
+    workspace: Workspace,
+    *,
+    provider: str,
+    name: str,
+    secret: Secret,
+    actor: Actor | None,
+    base_url: str = "",
+    key_settings: Mapping[str, Any] | None = None,
+) -> ProviderKey:
+    """Store a credential as version 1, in use at once, and queue its free check.
+
+    Raises NameTaken, NotCallable or OriginNotAllowed.
+    """
+    key = ProviderKey(
+        workspace=workspace,
+        provider=provider,
+        name=name,
+        base_url=check_base_url(provider, base_url, allowed_origins=allowed_origins()),
+        settings=dict(key_settings or {}),
+    )
+    if not key.provider_info.is_callable:
+        raise NotCallable(f"{key.provider_info.name} is coming; the gateway cannot call it yet.")
+    last = ProviderKey.objects.in_workspace(workspace).filter(provider=provider).aggregate(last=Max("order"))["last"]
+    key.order = 0 if last is None else last + 1
+    _save_named(key)
+    version = _add_version(key, secret, state=KeyVersion.State.ACTIVE)
+    record_event(actor, "provider_key.create", key, workspace=workspace, after=_shown(key))
+    request_test_call(version, kind=TestCall.Kind.CHECK, actor=actor)
+    return key
+
+
+@transaction.atomic
+def add_version(key: ProviderKey, *, secret: Secret, actor: Actor | None) -> KeyVersion:
+    """Store a new secret beside the one in use, as a draft, and queue its free check."""
+    key = _locked(key)
+    version = _add_version(key, secret, state=KeyVersion.State.DRAFT)
+    record_event(actor, "provider_key.add_version", key, workspace=key.workspace, after={"version": version.number})
+    request_test_call(version, kind=TestCall.Kind.CHECK, actor=actor)
+    return version
+
+
+@transaction.atomic
+def promote_version(version: KeyVersion, *, grace: timedelta, actor: Actor | None) -> KeyVersion:
+    """Send traffic with ``version`` from now on and let the one in use stand by as fallback for ``grace``.
+
+    Raises VersionRevoked if it was revoked before its row could be locked. The version in use already stays so.
+    """
+    key = _locked(version.provider_key)
+    version = key.versions.get(pk=version.pk)
+    if version.is_revoked:
+        raise VersionRevoked("This version was revoked. Paste the secret as a new version instead.")
+    if version.state == KeyVersion.State.ACTIVE:
+        return version
+    now = timezone.now()
+    for old in key.versions.active():
+        old.state, old.draining_until = KeyVersion.State.DRAINING, now + grace
+        if not grace:
+            old.state, old.draining_until, old.revoked_at = KeyVersion.State.REVOKED, None, now
+        old.save(update_fields=["state", "draining_until", "revoked_at"])
+    version.state, version.promoted_at, version.draining_until = KeyVersion.State.ACTIVE, now, None
+    version.save(update_fields=["state", "promoted_at", "draining_until"])
+    record_event(
+        actor,
+        "provider_key.switch",
+        key,
+        workspace=key.workspace,
+        after={"version": version.number, "grace_s": int(grace.total_seconds())},
+    )
+    return version
+
+
+@transaction.atomic
+def revoke_version(version: KeyVersion, *, actor: Actor | None) -> KeyVersion:
+    """End ``version`` here; it stays valid at the provider until it is deleted there. A repeat changes nothing."""
+    key = _locked(version.provider_key)
+    version = key.versions.get(pk=version.pk)
+    if version.is_revoked:
+        return version
+    version.state, version.revoked_at, version.draining_until = KeyVersion.State.REVOKED, timezone.now(), None
+    version.save(update_fields=["state", "revoked_at", "draining_until"])
+    record_event(
+        actor, "provider_key.revoke_version", key, workspace=key.workspace, after={"version": version.number}
+    )
+    return version
+
+
+def end_drained_versions() -> int:
+    """Revoke the fallback versions whose time is up; return how many."""
+    due = KeyVersion.objects.draining().filter(draining_until__lte=timezone.now()).select_related("provider_key")
+    return len([revoke_version(version, actor=None) for version in due])
+
+
+@transaction.atomic
+def edit_provider_key(
+    key: ProviderKey, *, changes: Mapping[str, Any], actor: Actor | None, secret: Secret | None = None
+) -> ProviderKey:
+    """Set the fields in ``changes``: name, base_url, settings, order, weight, notes, rotate_every_days.
+
+    A base URL of another origin needs ``secret`` again, which becomes a new version in use.
+    Raises NameTaken, OriginNotAllowed or SecretRequired.
+    """
+    key = _locked(key)
+    before, origin_before = _shown(key), key.sealed_origin
+    for field, value in changes.items():
+        if field == "base_url":
+            value = check_base_url(key.provider, value, allowed_origins=allowed_origins())
+        setattr(key, field, value)
+    moved = key.sealed_origin != origin_before
+    if moved and secret is None:
+        raise SecretRequired("Paste the API key again: a stored key is never sent to a new address.")
+    _save_named(key)
+    if moved and secret is not None:
+        # The versions so far are bound to the old address and would not open any more.
+        for old in key.versions.exclude(state=KeyVersion.State.REVOKED):
+            revoke_version(old, actor=actor)
+        version = _add_version(key, secret, state=KeyVersion.State.ACTIVE)
+        request_test_call(version, kind=TestCall.Kind.CHECK, actor=actor)
+    record_event(actor, "provider_key.edit", key, workspace=key.workspace, before=before, after=_shown(key))
+    return key
+
+
+@transaction.atomic
+def set_provider_key_enabled(key: ProviderKey, *, enabled: bool, actor: Actor | None) -> ProviderKey:
+    """Let the gateway use ``key``, or not."""
+    key = _locked(key)
+    key.enabled = enabled
+    key.save(update_fields=["enabled"])
+    record_event(actor, f"provider_key.{'enable' if enabled else 'disable'}", key, workspace=key.workspace)
+    return key
+
+
+@transaction.atomic
+def delete_provider_key(key: ProviderKey, *, actor: Actor | None) -> None:
+    """Take ``key`` out of service and wipe its secrets; its row stays, for the history that names it."""
+    key = _locked(key)
+    now = timezone.now()
+    key.versions.update(
+        state=KeyVersion.State.REVOKED, revoked_at=now, draining_until=None, ciphertext=b"", wrapped_data_key=b""
+    )
+    key.deleted_at, key.enabled = now, False
+    key.save(update_fields=["deleted_at", "enabled"])
+    record_event(actor, "provider_key.delete", key, workspace=key.workspace, before=_shown(key))
+
+
+def versions_with_same_secret(
+    workspace: Workspace, secret: Secret, *, but_not: ProviderKey | None = None
+) -> list[KeyVersion]:
+    """Return the versions in use here that hold the very same secret, newest first."""
+    same = (
+        KeyVersion.objects.in_workspace(workspace)
+        .filter(fingerprint=keyring().fingerprint(secret, workspace.pk))
+        .exclude(state=KeyVersion.State.REVOKED)
+        .select_related("provider_key")
+    )
+    return list(same.exclude(provider_key=but_not) if but_not else same)
+
+
+def request_test_call(
+    version: KeyVersion, *, kind: TestCall.Kind, actor: Actor | None, model: str = ""
+) -> TestCall:
+    """Queue a test call. The row is what counts: a lost message is published again by beat.
+
+    Raises VersionRevoked.
+    """
+    if version.is_revoked:
+        raise VersionRevoked("This version was revoked; there is nothing left to test.")
+    call = TestCall.objects.create(version=version, kind=kind, model=model)
+    key = version.provider_key
+    if kind == TestCall.Kind.MESSAGE:
+        record_event(actor, "provider_key.test_message", key, workspace=key.workspace, after={"model": model})
+    transaction.on_commit(lambda: publish_test_call(call))
+    return call
+
+
+def publish_test_call(call: TestCall) -> None:
+    """Tell a worker about ``call``; with the broker away, beat tells it later."""
+    try:
+        current_app.send_task("keys.run_test_call", args=[str(call.pk)], retry=False)
+    except Exception as error:  # kombu raises whatever its transport does
+        logger.warning("Test call %s waits for the broker: %s", call.pk, type(error).__name__)
+
+
+def publish_waiting_test_calls() -> int:
+    """Publish again the calls nobody has run; return how many."""
+    TestCall.objects.waiting(for_at_least=TEST_CALL_LOST_AFTER).filter(
+        state=TestCall.State.RUNNING, started_at__lte=timezone.now() - TEST_CALL_LOST_AFTER
+    ).update(state=TestCall.State.QUEUED)
+    waiting = TestCall.objects.waiting(for_at_least=timedelta(seconds=15)).filter(state=TestCall.State.QUEUED)
+    for call in waiting:
+        publish_test_call(call)
+    return len(waiting)
+
+
+def claim_test_call(call_id: str) -> TestCall | None:
+    """Mark a queued call as running and return it; None if another worker has it or had it."""
+    claimed = TestCall.objects.filter(pk=call_id, state=TestCall.State.QUEUED).update(
+        state=TestCall.State.RUNNING, started_at=timezone.now()
+    )
+    if not claimed:
+        return None
+    return TestCall.objects.select_related("version__provider_key__workspace").get(pk=call_id)
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What a test call found out."""
+
+    __test__ = False
+
+    outcome: Outcome
+    message: str
+    latency_ms: int
+    status: int | None = None
+    upstream_request_id: str = ""
+    counts: TokenCounts = TokenCounts()
+
+
+def perform_test_call(call: TestCall) -> TestResult:
+    """Make the call and say how it went; nothing is stored. Any failure is an outcome, not an exception."""
+    version = call.version
+    key = version.provider_key
+    try:
+        secret = keyring().open(version.sealed, version.seal_context)
+    except CryptoError:
+        return TestResult(Outcome.MISCONFIGURED, "This secret cannot be opened any more. Rotate: paste it again.", 0)
+    if call.kind == TestCall.Kind.CHECK:
+        outbound = anthropic.build_list_models(origin=key.url)
+    else:
+        outbound = anthropic.build_test_message(call.model, origin=key.url)
+    started = time.monotonic()
+    try:
+        response = _send(outbound, secret)
+    except httpx.TimeoutException:
+        return TestResult(Outcome.TIMEOUT, _ADVICE[Outcome.TIMEOUT], _since(started))
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return TestResult(Outcome.UNREACHABLE, _unreachable(origin_of(key.url)), _since(started))
+    return _read_answer(call, response, latency_ms=_since(started))
+
+
+@transaction.atomic
+def finish_test_call(call: TestCall, result: TestResult) -> TestCall:
+    """Store what ``perform_test_call`` found."""
+    call.state, call.finished_at = TestCall.State.DONE, timezone.now()
+    call.outcome, call.message = result.outcome, result.message
+    call.latency_ms, call.upstream_request_id = result.latency_ms, result.upstream_request_id[:200]
+    if result.counts.is_known:
+        call.input_tokens, call.output_tokens = result.counts.input_total, result.counts.output
+    call.save()
+    return call
+
+
+_ADVICE: dict[Outcome, str] = {
+    Outcome.INVALID_CREDENTIAL: "The provider does not know this key. Paste it again, or make a new one.",
+    Outcome.NO_PERMISSION: "The provider knows this key but forbids the call. Check its permissions there.",
+    Outcome.MODEL_NOT_AVAILABLE: "The provider does not offer this model to this key. Choose another model.",
+    Outcome.NO_CREDIT: "The account has no credit left. Add credit on the provider's billing page.",
+    Outcome.RATE_LIMITED: "The key works, but its rate limit is used up. Try again in a minute.",
+    Outcome.OVERLOADED: "The provider is overloaded. The key may be fine; try again in a few minutes.",
+    Outcome.TIMEOUT: "The provider did not answer in time. Try again; if it stays so, check your network.",
+    Outcome.PROVIDER_ERROR: "The provider failed on its side. Try again in a few minutes.",
+    Outcome.INVALID_REQUEST: "The provider refused the request itself. Check the base URL.",
+}
+
+
+def _unreachable(origin: str) -> str:
+    return f"{origin} cannot be reached from this server. Check the address, DNS and firewall."
+
+
+def _send(outbound: Outbound, secret: Secret) -> httpx.Response:
+    # No redirects and no proxies from the environment: the key goes to the allowed origin or nowhere.
+    with httpx.Client(timeout=TEST_CALL_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+        request = client.build_request(
+            outbound.method, outbound.url, headers=dict(outbound.headers), content=outbound.body or None
+        )
+        return client.send(request, auth=_CredentialAuth(outbound, secret))
+
+
+class _CredentialAuth(httpx.Auth):
+    """Adds the credential at the moment of sending, so that no request object holds it before."""
+
+    def __init__(self, outbound: Outbound, secret: Secret) -> None:
+        self._outbound, self._secret = outbound, secret
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        request.headers.update(anthropic.authorize(self._outbound, self._secret))
+        yield request
+
+
+def _read_answer(call: TestCall, response: httpx.Response, *, latency_ms: int) -> TestResult:
+    request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
+    if response.status_code >= 300:
+        outcome, _ = anthropic.classify_error(response.status_code, response.content)
+        if response.status_code < 400:
+            outcome = Outcome.MISCONFIGURED
+        advice = _ADVICE.get(outcome, "This address answers with a redirect, which is never followed. Check it.")
+        return TestResult(outcome, advice, latency_ms, response.status_code, request_id)
+    try:
+        if call.kind == TestCall.Kind.CHECK:
+            models = len(anthropic.parse_models(response.content))
+            sentence = f"Checked in {latency_ms} ms; {models} models available."
+            return TestResult(Outcome.OK, sentence, latency_ms, response.status_code, request_id)
+        counts = anthropic.parse_answer_usage(response.content)
+    except UnreadableAnswer:
+        sentence = "Something answers there, but not like the provider's API. Check the base URL."
+        return TestResult(Outcome.MISCONFIGURED, sentence, latency_ms, response.status_code, request_id)
+    sentence = f"{call.model} answered in {latency_ms} ms."
+    return TestResult(Outcome.OK, sentence, latency_ms, response.status_code, request_id, counts)
+
+
+def _since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+def _locked(key: ProviderKey) -> ProviderKey:
+    return ProviderKey.objects.select_for_update().select_related("workspace").get(pk=key.pk)
+
+
+def _save_named(key: ProviderKey) -> None:
+    try:
+        with transaction.atomic():
+            key.save()
+    except IntegrityError:
+        raise NameTaken(f"A key named “{key.name}” exists already for this provider. Choose another name.") from None
+
+
+def _add_version(key: ProviderKey, secret: Secret, *, state: KeyVersion.State) -> KeyVersion:
+    number = (key.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+    context = SealContext(key.workspace_id, key.pk, key.provider, key.sealed_origin, number)
+    sealed = keyring().seal(secret, context)
+    return KeyVersion.objects.create(
+        provider_key=key,
+        number=number,
+        state=state,
+        ciphertext=sealed.ciphertext,
+        wrapped_data_key=sealed.wrapped_data_key,
+        master_key_id=sealed.master_key_id,
+        hint=secret.reveal()[-4:],
+        fingerprint=keyring().fingerprint(secret, key.workspace_id),
+        promoted_at=timezone.now() if state == KeyVersion.State.ACTIVE else None,
+    )
+
+
+def _shown(key: ProviderKey) -> dict[str, Any]:
+    fields = ("name", "provider", "base_url", "settings", "order", "weight", "enabled", "rotate_every_days", "notes")
+    return {field: getattr(key, field) for field in fields}

@@ -1,0 +1,55 @@
+"""Carry what the gateway processes of this host recorded to the ledger, for as long as it runs."""
+
+import logging
+import signal
+import socket
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+
+from router.shipping import OutboxReader, Sweep
+from usage.services import note_shipment, record_attempts, record_refusals
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 0.3
+LONGEST_WAIT_S = 5.0
+BATCH = 1000
+
+
+class Command(BaseCommand):
+    help = "Carry recorded attempts from the outbox folder to the ledger; one process per gateway host."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        settings.OUTBOX_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        reader, wait_s = OutboxReader(settings.OUTBOX_DIR), INTERVAL_S
+        while not stopping.wait(wait_s):
+            try:
+                ship(reader)
+                wait_s = INTERVAL_S
+            except DatabaseError as error:
+                logger.warning("The ledger is away, %d attempts wait: %s", reader.waiting, type(error).__name__)
+                connection.close()
+                wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+
+def ship(reader: OutboxReader) -> int:
+    """Count all that is in the outbox now; return how many attempts were settled."""
+    looked_at, sweep = datetime.now(UTC), reader.sweep()
+    settled = 0
+    for begin in range(0, len(sweep.attempts), BATCH):
+        batch = sweep.attempts[begin : begin + BATCH]
+        settled += record_attempts(batch)
+        reader.confirm(Sweep(batch, []))
+    record_refusals(sweep.refusals)
+    reader.confirm(Sweep([], sweep.refusals))
+    reader.tidy()
+    note_shipment(socket.gethostname(), counted_until=looked_at, waiting=reader.waiting)
+    return settled

@@ -1,0 +1,151 @@
+"""The outbox: each gateway process appends what it calls, and how it ended, to log files of its own.
+
+A record is written before the upstream is called and another once the call is settled, each with one ``write`` that is
+in the kernel's hands when it returns: it survives the death of the process, kill -9 included. (``FULL`` adds a
+flush to the disk before the call goes out, for machines that lose power.) A process holds a lock on ``<writer>.lock`` for
+as long as it lives; the logs of a writer whose lock is free are complete, and what is still open in them ended with it.
+Logs are cut into segments so that the shipper can remove what it has counted.
+
+A frame is: length of the payload (4 bytes), its CRC-32 (4 bytes), the payload. A torn last frame is ignored.
+"""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from usage.records import AttemptOpened, AttemptSettled, RefusalRecord
+
+SEGMENT_BYTES: Final = 4 * 1024 * 1024
+_HEADER: Final = struct.Struct("<II")
+
+
+class OutboxUnavailable(Exception):
+    """The outbox cannot be written, so nothing may be sent: unmetered traffic is worse than none."""
+
+
+class Opened(msgspec.Struct, tag="o", array_like=True, frozen=True):
+    """An attempt is about to be sent."""
+
+    attempt: AttemptOpened
+
+
+class Settled(msgspec.Struct, tag="s", array_like=True, frozen=True):
+    """An attempt ended."""
+
+    id: UUID
+    how: AttemptSettled
+
+
+Entry = Opened | Settled | RefusalRecord
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Entry)
+
+
+class OutboxWriter:
+    """The one writer of this process. Not thread-safe: it belongs to the event loop."""
+
+    def __init__(self, directory: Path, *, flush_to_disk: bool = False, segment_bytes: int = SEGMENT_BYTES) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory, self._segment_bytes = directory, segment_bytes
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = self._hold_lock()
+        self._number, self._size, self._file = 0, 0, -1
+        self._flush_to_disk = flush_to_disk
+        self._flushing: asyncio.Future[None] | None = None
+        self._next_segment()
+
+    async def open(self, attempt: AttemptOpened) -> None:
+        """Record that ``attempt`` is about to be sent. Raises OutboxUnavailable: then do not send it."""
+        self._append(Opened(attempt))
+        if self._flush_to_disk:
+            await self._flushed()
+
+    def settle(self, attempt_id: UUID, how: AttemptSettled) -> None:
+        """Record how an attempt ended. Raises OutboxUnavailable; it then counts as not known."""
+        self._append(Settled(attempt_id, how))
+
+    def refuse(self, refusal: RefusalRecord) -> None:
+        """Record a refusal. Raises OutboxUnavailable."""
+        self._append(refusal)
+
+    def close(self) -> None:
+        """Give up the lock: the shipper then takes all that is left and removes the files."""
+        os.close(self._file)
+        os.close(self._lock)
+
+    def _append(self, entry: Entry) -> None:
+        payload = _encoder.encode(entry)
+        frame = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+        try:
+            if self._size >= self._segment_bytes:
+                self._next_segment()
+            written = os.write(self._file, frame)
+            if written != len(frame):
+                os.ftruncate(self._file, self._size)
+                raise OutboxUnavailable("The outbox took only a part of a record.")
+        except OSError as error:
+            raise OutboxUnavailable(error.strerror or "The outbox cannot be written.") from None
+        self._size += written
+
+    def _hold_lock(self) -> int:
+        # Locked before it gets its name: a lock file that can be seen free belongs to a dead process.
+        unnamed = self._directory / f"{self._name}.new"
+        lock = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unnamed.rename(self._directory / f"{self._name}.lock")
+        return lock
+
+    def _next_segment(self) -> None:
+        path = self._directory / f"{self._name}.{self._number + 1:06}.log"
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if self._file >= 0:
+            if self._flush_to_disk:
+                os.fdatasync(self._file)
+            os.close(self._file)
+        self._file, self._size, self._number = file, 0, self._number + 1
+
+    async def _flushed(self) -> None:
+        # Whoever arrives while a flush runs waits for the next one, which all of them share.
+        while self._flushing is not None:
+            await asyncio.shield(self._flushing)
+        loop = asyncio.get_running_loop()
+        self._flushing = loop.run_in_executor(None, os.fdatasync, self._file)
+        try:
+            await asyncio.shield(self._flushing)
+        except OSError as error:
+            raise OutboxUnavailable(error.strerror or "The outbox cannot be flushed.") from None
+        finally:
+            self._flushing = None
+
+
+def read_entries(data: bytes) -> Iterator[tuple[Entry, int]]:
+    """Yield each whole entry in ``data`` with the offset behind it; stop at a torn or damaged frame."""
+    offset = 0
+    while len(data) - offset >= _HEADER.size:
+        length, checksum = _HEADER.unpack_from(data, offset)
+        end = offset + _HEADER.size + length
+        payload = data[offset + _HEADER.size : end]
+        if len(payload) < length or zlib.crc32(payload) != checksum:
+            return
+        yield _decoder.decode(payload), end
+        offset = end
+
+
+def is_writer_alive(lock: Path) -> bool:
+    """Whether the process that made ``lock`` still holds it."""
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,196 @@
+"""Who is here: users, workspaces, members and their roles, the keys they hand out, and what they did."""
+
+import uuid
+from typing import Any, ClassVar, Self
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from teams.tokens import TokenKind
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users known by their e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractUser):
+    """A person who signs in with an e-mail address; roles are per workspace, on Membership."""
+
+    username = None
+    email = models.EmailField(unique=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the workspace's zone.")
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()  # type: ignore[misc]  # no username, so not Django's manager
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def of(self, user: User) -> Self:
+        """Return the workspaces ``user`` is a member of."""
+        return self.filter(memberships__user=user)
+
+
+class Workspace(models.Model):
+    """The tenant: everything else belongs to exactly one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=100)
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="Days and months are counted in this zone.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    checklist_dismissed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("usage:overview", args=[self.slug])
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which this workspace's days begin."""
+        return ZoneInfo(self.time_zone)
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    DEVELOPER = "developer", "Developer"
+    VIEWER = "viewer", "Viewer"
+
+
+class Membership(models.Model):
+    """A user's place in a workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "workspace"], name="teams_membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace} ({self.role})"
+
+
+class SetupLink(models.Model):
+    """The link printed on first start; using it makes the owner and ends it."""
+
+    sha256 = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"set-up link of {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class GatewayKeyQuerySet(models.QuerySet["GatewayKey"]):
+    def in_workspace(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def for_clients(self) -> Self:
+        """Return the keys that applications send; management keys are left out."""
+        return self.filter(kind=GatewayKey.Kind.GATEWAY)
+
+    def usable(self) -> Self:
+        """Return the keys neither revoked nor expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+
+
+class GatewayKey(models.Model):
+    """What a client sends: ``sk-orq-…`` calls models, ``mk-orq-…`` calls the REST API and no model."""
+
+    class Kind(models.TextChoices):
+        GATEWAY = "gateway", "Gateway key"
+        MANAGEMENT = "management", "Management key"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="gateway_keys")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.GATEWAY)
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="gateway_keys")
+    public_id = models.CharField(max_length=8, unique=True)
+    last4 = models.CharField(max_length=4)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = GatewayKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "name"],
+                condition=Q(revoked_at=None),
+                name="teams_gatewaykey_name_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def masked(self) -> str:
+        """The key as lists show it: prefix, public id and the last four characters."""
+        prefix = TokenKind.GATEWAY if self.kind == self.Kind.GATEWAY else TokenKind.MANAGEMENT
+        return f"{prefix}{self.public_id}-…{self.last4}"
+
+    @property
+    def status(self) -> str:
+        """``active``, ``expired`` or ``revoked``."""
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at and self.expires_at <= timezone.now():
+            return "expired"
+        return "active"
+
+
+class GatewayKeySecret(models.Model):
+    """The hash of a gateway key's text; a rotated key has two until its grace ends."""
+
+    key = models.ForeignKey(GatewayKey, on_delete=models.CASCADE, related_name="secrets")
+    sha256 = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    grace_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"secret of {self.key}"
+
+
+class AuditEvent(models.Model):
+    """Who did what to which object, written in the transaction of the change; append-only."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="audit_events")
+    at = models.DateTimeField(default=timezone.now, editable=False)
+    actor = models.CharField(max_length=254, help_text="E-mail address, or the name of a management key.")
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=64)
+    object_name = models.CharField(max_length=200)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["workspace", "-at"], name="teams_audit_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.object_name}"

@@ -1,0 +1,93 @@
+"""What is recorded of an attempt: written by the gateway to its outbox, and by test calls, read by the ledger.
+
+New fields go at the end and have defaults, so that an outbox written by an older gateway stays readable.
+"""
+
+import secrets
+import time
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from providers.base import TokenCounts
+
+_RANDOM_BITS = 74
+
+
+class Certainty(StrEnum):
+    """How sure the token counts of a settled attempt are."""
+
+    EXACT = "exact"
+    PARTIAL = "partial"  # the upstream broke off
+    ESTIMATED = "estimated"  # the client left; output is estimated from the text received
+    UNKNOWN = "unknown"  # the process died, or a success came without usage
+
+
+class AttemptOpened(msgspec.Struct, array_like=True, frozen=True):
+    """What is known before the upstream is called."""
+
+    id: UUID
+    request_id: str
+    kind: str  # live | test
+    dialect: str
+    workspace: UUID
+    gateway_key: UUID | None
+    provider_key: UUID
+    provider_key_version: int
+    provider: str
+    region: str
+    model_asked: str
+    model: str
+    stream: bool
+    started_at_us: int
+    project: UUID | None = None
+    identity: str = ""
+    session: str = ""
+    tags: list[str] = []
+    attempt: int = 1
+
+
+class AttemptSettled(msgspec.Struct, array_like=True, frozen=True):
+    """How it ended. ``status`` is the upstream's HTTP status, None if there was none."""
+
+    certainty: Certainty
+    status: int | None
+    error_code: str
+    final: bool
+    ended_at_us: int
+    latency_ms: int | None
+    ttft_ms: int | None
+    counts: TokenCounts
+    upstream_request_id: str = ""
+    model_served: str = ""
+
+
+class RefusalRecord(msgspec.Struct, tag="r", array_like=True, frozen=True):
+    """A request refused before anything was sent."""
+
+    id: UUID
+    request_id: str
+    workspace: UUID
+    gateway_key: UUID
+    dialect: str
+    model_asked: str
+    status: int
+    error_code: str
+    message: str
+    at_us: int
+
+
+class AttemptRecord(msgspec.Struct, frozen=True):
+    """An attempt as the ledger takes it: settled, or still open."""
+
+    opened: AttemptOpened
+    settled: AttemptSettled | None = None
+
+
+def uuid7(now_us: int | None = None) -> UUID:
+    """Return a new UUID of version 7: 48 bits of milliseconds, then random. Source: RFC 9562, section 5.7."""
+    milliseconds = (now_us or time.time_ns() // 1000) // 1000
+    random = secrets.randbits(_RANDOM_BITS)
+    high, low = random >> 62, random & ((1 << 62) - 1)
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)

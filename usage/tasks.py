@@ -1,0 +1,27 @@
+"""Aggregation of usage for the dashboards. Each task looks at the database and may run twice."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from usage.models import DayState
+from usage.partitions import ensure_partitions
+from usage.services import aggregate_day
+
+DAYS_PER_RUN = 200
+
+
+@shared_task(name="usage.aggregate_days")
+def aggregate_days() -> None:
+    """Sum the local days again to which something was added, oldest first."""
+    stale = DayState.objects.exclude(stale_since=None).order_by("stale_since")[:DAYS_PER_RUN]
+    for state in stale:
+        aggregate_day(state)
+
+
+@shared_task(name="usage.make_partitions")
+def make_partitions() -> None:
+    """Make the ledger's partitions of this month and the next two, before anybody needs them."""
+    now = timezone.now()
+    ensure_partitions(now + timedelta(days=31 * months) for months in range(3))
