@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,7 +64,7 @@ def celery_broker_url(url: str) -> str:
     query = dict(parse_qsl(parts.query))
     if parts.scheme == "unix":
         query["virtual_host"] = query.pop("db", "0")
-        return urlunsplit(("redis+socket", parts.netloc, parts.path, urlencode(query), ""))
+        return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"
     if parts.scheme == "rediss":
         # Celery refuses an encrypted connection that leaves this open; redis-py's default is to require one.
         query.setdefault("ssl_cert_reqs", "required")
@@ -120,18 +120,7 @@ def start_postgres(
 
 def wait_for_postgres(data_dir: Path, process: subprocess.Popen[bytes], *, timeout_s: float = 60) -> None:
     """Return once PostgreSQL answers and our database is there; raise EmbeddedError if it ended or stays silent."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            _create_database(data_dir)
-        except psycopg.OperationalError as error:
-            if process.poll() is not None:
-                raise EmbeddedError("PostgreSQL ended while starting; its log says why.") from error
-            if time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL did not answer within {timeout_s:.0f} s.") from error
-            time.sleep(0.05)
-        else:
-            return
+    _wait_until(lambda: _create_database(data_dir), psycopg.OperationalError, "PostgreSQL", process, timeout_s)
 
 
 def _create_database(data_dir: Path) -> None:
@@ -188,18 +177,12 @@ def _make_cluster(data_dir: Path, runner: _Runner) -> None:
     password_file.write_text(_kept_password(data_dir / "postgres.password"))
     if runner.user:
         os.chown(password_file, runner.user.uid, runner.user.gid)
-    options = ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
-    command = [
-        _postgres_binary("initdb"),
-        "-D",
-        making,
-        "-U",
-        DATABASE_USER,
-        "-A",
-        "scram-sha-256",
-        f"--pwfile={password_file}",
+    command: list[str | Path] = [
+        *(_postgres_binary("initdb"), "-D", making, "-U", DATABASE_USER),
+        *("-A", "scram-sha-256", f"--pwfile={password_file}", "--no-instructions"),
+        *("-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
     ]
-    result = runner.run([*command, *options])
+    result = runner.run(command)
     password_file.unlink()
     if result.returncode:
         raise EmbeddedError(f"PostgreSQL could not be set up: {_last_line(result.stderr)}")
@@ -271,7 +254,7 @@ def _flags(settings: Sequence[str]) -> list[str]:
 def start_redis(data_dir: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start a Redis server on a private socket, keeping nothing on disk; raise EmbeddedError if there is none."""
     _own_private_dir(socket_dir(data_dir), _socket_dir_owner(data_dir))
-    command = [
+    command: list[str | Path] = [
         *(_redis_binary(), "--port", "0", "--unixsocket", _redis_socket(data_dir), "--unixsocketperm", "700"),
         *("--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", socket_dir(data_dir)),
     ]
@@ -280,19 +263,8 @@ def start_redis(data_dir: Path, log: Path) -> subprocess.Popen[bytes]:
 
 def wait_for_redis(data_dir: Path, process: subprocess.Popen[bytes], *, timeout_s: float = 30) -> None:
     """Return once Redis answers; raise EmbeddedError if it ended or stays silent."""
-    deadline = time.monotonic() + timeout_s
     with redis.Redis.from_url(redis_url(data_dir), socket_connect_timeout=2, socket_timeout=2) as client:
-        while True:
-            try:
-                client.ping()
-            except redis.RedisError as error:
-                if process.poll() is not None:
-                    raise EmbeddedError("redis-server ended while starting; its log says why.") from error
-                if time.monotonic() > deadline:
-                    raise EmbeddedError(f"redis-server did not answer within {timeout_s:.0f} s.") from error
-                time.sleep(0.05)
-            else:
-                return
+        _wait_until(client.ping, redis.RedisError, "redis-server", process, timeout_s)
 
 
 def _redis_binary() -> str:
@@ -332,6 +304,28 @@ def require_glibc() -> None:
         raise EmbeddedError(
             "The embedded PostgreSQL needs glibc, this system has musl: set DATABASE_URL and REDIS_URL."
         )
+
+
+def _wait_until(
+    ready: Callable[[], object],
+    not_yet: type[Exception],
+    name: str,
+    process: subprocess.Popen[bytes],
+    timeout_s: float,
+) -> None:
+    """Call ``ready`` until it no longer raises ``not_yet``."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            ready()
+        except not_yet as error:
+            if process.poll() is not None:
+                raise EmbeddedError(f"{name} ended while starting; its log says why.") from error
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"{name} did not answer within {timeout_s:.0f} s.") from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _own_private_dir(path: Path, owner: User | None) -> None:
