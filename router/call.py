@@ -1,0 +1,445 @@
+"""One request carried to its provider and back, metered from before the first byte to after the last.
+
+A ``Call`` runs in a task of its own, which outlives the client: whatever happens to the connection, the attempt is
+settled. It writes to the client directly; waiting for a slow client to take a chunk is what slows the upstream down.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from uuid import UUID
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDictProxy
+
+from keys.crypto import CryptoError
+from providers import anthropic
+from providers.base import Outcome, TokenCounts, UnreadableAnswer
+from providers.sse import SSEDecoder, StreamMeter
+from router.asgi_types import Send
+from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, StreamRenderer
+from router.failures import Failure, failure_of, unreachable
+from router.outbox import OutboxUnavailable, OutboxWriter
+from router.plan import Candidate, Plan
+from router.snapshot import GatewayKeyEntry
+from usage.pricing import price_counts
+from usage.records import AttemptOpened, AttemptSettled, Certainty, uuid7
+
+logger = logging.getLogger(__name__)
+
+# English text and code have between three and four characters a token; used only when the count never came.
+CHARACTERS_PER_TOKEN = 3.5
+
+# Reply headers of the provider that are not the client's business, or no longer true.
+_DROPPED_REPLY_HEADERS = frozenset(
+    ["connection", "content-encoding", "content-length", "date", "keep-alive", "server", "set-cookie", "transfer-encoding"]
+)
+# What makes the next key worth trying: this one is refused, whatever the request.
+_KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """What the client sent, beside the body."""
+
+    request_id: str
+    path: str
+    headers: Mapping[str, str]
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """What the client says the request is for; stored on the ledger row."""
+
+    identity: str
+    session: str
+    tags: list[str]
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds; ``between_bytes`` applies to streams, ``first_byte`` to whole answers."""
+
+    connect: float
+    first_byte: float
+    between_bytes: float
+
+
+class Call:
+    """A request on its way. ``run`` never raises; ``abandon`` is called when the client has left."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        outbox: OutboxWriter,
+        timeouts: Timeouts,
+        inbound: Inbound,
+        key: GatewayKeyEntry,
+        dialect: Dialect,
+        parsed: ParsedRequest,
+        plan: Plan,
+        metadata: Metadata,
+        outbound_body: bytes,
+        outbound_headers: Mapping[str, str],
+        upstream_path: str = "/v1/messages",
+        is_count: bool = False,
+    ) -> None:
+        self._session, self._outbox, self._timeouts = session, outbox, timeouts
+        self._inbound, self._key, self._dialect, self._parsed, self._plan = inbound, key, dialect, parsed, plan
+        self._metadata, self._body, self._headers = metadata, outbound_body, outbound_headers
+        self._upstream_path, self._is_count = upstream_path, is_count
+        self._is_native = dialect.name == "messages"
+        self._is_abandoned = False
+        self.is_answered = False
+
+    def abandon(self, task: "asyncio.Task[None]") -> None:
+        """Close the upstream: nobody should pay for text that nobody reads. What came so far is settled."""
+        self._is_abandoned = True
+        task.cancel()
+
+    async def run(self, send: Send) -> None:
+        """Make the attempts of the plan, in order, until one answers, and answer the client."""
+        last = len(self._plan.candidates)
+        for number, candidate in enumerate(self._plan.candidates, 1):
+            attempt = Attempt(self, candidate, number)
+            try:
+                if await self._try(attempt, send, is_last=number == last):
+                    return
+            except asyncio.CancelledError:
+                attempt.settle_interrupted(by_client=self._is_abandoned)
+                return
+            except OutboxUnavailable as error:
+                logger.error("The outbox cannot be written, so the gateway refuses: %s", error)
+                await self._answer_failure(send, Failure(503, "metering_unavailable", "Usage cannot be recorded."))
+                return
+            except Exception:
+                logger.exception("A call failed inside the gateway")
+                attempt.settle(Certainty.UNKNOWN, error_code="internal_error")
+                await self._answer_failure(send, Failure(500, "internal_error", "The gateway failed; see its log."))
+                return
+
+    async def _try(self, attempt: "Attempt", send: Send, *, is_last: bool) -> bool:
+        """Make one attempt; True if it answered the client, False if the next key should be tried."""
+        await self._outbox.open(attempt.opened)
+        try:
+            response = await self._send(attempt)
+        except CryptoError:
+            failure = Failure(422, "provider_credential_invalid", "The stored key cannot be opened. Paste it again.")
+            return await self._fail(attempt, send, failure, is_last=is_last, next_key=True)
+        except TimeoutError:
+            return await self._fail(attempt, send, failure_of(Outcome.TIMEOUT, ""), is_last=True)
+        except aiohttp.ClientError:
+            return await self._fail(attempt, send, unreachable(), is_last=True)
+        async with response:
+            attempt.status = response.status
+            attempt.upstream_request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
+            if response.status >= 300:
+                return await self._relay_error(attempt, response, send, is_last=is_last)
+            if response.content_type == "text/event-stream":
+                await self._relay_stream(attempt, response, send)
+            else:
+                await self._relay_answer(attempt, response, send)
+            return True
+
+    async def _send(self, attempt: "Attempt") -> aiohttp.ClientResponse:
+        candidate = attempt.candidate
+        outbound = anthropic.build_request(
+            self._body, origin=candidate.key.url, path=self._upstream_path, headers=self._headers
+        )
+        return await self._session.request(
+            outbound.method,
+            outbound.url,
+            data=outbound.body,
+            headers=anthropic.authorize(outbound, candidate.version.open()),
+            allow_redirects=False,
+            timeout=self._client_timeout(),
+        )
+
+    def _client_timeout(self) -> aiohttp.ClientTimeout:
+        whole_ms = self._parsed.options.timeout_ms
+        return aiohttp.ClientTimeout(
+            total=whole_ms / 1000 if whole_ms else None,
+            sock_connect=self._timeouts.connect,
+            sock_read=self._timeouts.between_bytes if self._parsed.stream else self._timeouts.first_byte,
+        )
+
+    # Whole answers
+
+    async def _relay_answer(self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send) -> None:
+        try:
+            body = await response.read()
+        except (aiohttp.ClientError, TimeoutError):
+            attempt.settle(Certainty.UNKNOWN, error_code="provider_error")
+            await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer broke off."))
+            return
+        attempt.settle_answer(body, is_count=self._is_count)
+        if self._is_native:
+            await self._answer(send, response.status, body, response.headers)
+            return
+        try:
+            rendered = self._dialect.render_answer(body, self._reply_context())
+        except UnreadableAnswer:
+            await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
+            return
+        await self._answer(send, 200, rendered, response.headers)
+
+    async def _relay_error(
+        self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send, *, is_last: bool
+    ) -> bool:
+        try:
+            body = await response.read()
+        except (aiohttp.ClientError, TimeoutError):
+            body = b""
+        outcome, message = anthropic.classify_error(response.status, body)
+        failure = failure_of(outcome, message)
+        if outcome in _KEY_IS_AT_FAULT and not is_last:
+            attempt.settle(Certainty.EXACT, error_code=failure.code, final=False)
+            return False
+        attempt.settle(Certainty.EXACT, error_code=failure.code)
+        masked = _mask(body, attempt.candidate)
+        if self._is_native:
+            await self._answer(send, response.status, masked, response.headers)
+        else:
+            failure = failure_of(outcome, _mask(message.encode(), attempt.candidate).decode(errors="replace"))
+            await self._answer_failure(send, failure, response.headers)
+        return True
+
+    # Streams
+
+    async def _relay_stream(self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send) -> None:
+        meter = attempt.meter = StreamMeter()
+        renderer = None if self._is_native else self._dialect.stream_renderer(self._reply_context())
+        decoder = SSEDecoder()
+        await self._start(send, response.status, "text/event-stream", response.headers)
+        broke_off = False
+        try:
+            async for chunk in response.content.iter_any():
+                meter.feed(chunk)
+                if attempt.ttft_ms is None and meter.first_token_seen:
+                    attempt.ttft_ms = attempt.elapsed_ms()
+                out = chunk if renderer is None else b"".join(map(renderer.feed, decoder.events(chunk)))
+                if out:
+                    await send({"type": "http.response.body", "body": out, "more_body": True})
+        except (aiohttp.ClientError, TimeoutError, UnreadableAnswer):
+            broke_off = True
+        attempt.settle_stream(broke_off=broke_off)
+        end = b"" if renderer is None else _end_of(renderer, meter, broke_off=broke_off)
+        await send({"type": "http.response.body", "body": end, "more_body": False})
+        self.is_answered = True
+
+    # To the client
+
+    async def _fail(
+        self, attempt: "Attempt", send: Send, failure: Failure, *, is_last: bool, next_key: bool = False
+    ) -> bool:
+        goes_on = next_key and not is_last
+        attempt.settle(Certainty.EXACT, error_code=failure.code, final=not goes_on)
+        if goes_on:
+            return False
+        await self._answer_failure(send, failure)
+        return True
+
+    async def _answer_failure(
+        self, send: Send, failure: Failure, upstream_headers: "CIMultiDictProxy[str] | None" = None
+    ) -> None:
+        body = self._dialect.render_error(
+            failure.status, failure.code, failure.message, request_id=self._inbound.request_id
+        )
+        with suppress(OSError):
+            await self._answer(send, failure.status, body, upstream_headers)
+
+    async def _answer(
+        self, send: Send, status: int, body: bytes, upstream_headers: "CIMultiDictProxy[str] | None"
+    ) -> None:
+        await self._start(send, status, "application/json", upstream_headers, length=len(body))
+        await send({"type": "http.response.body", "body": body})
+        self.is_answered = True
+
+    async def _start(
+        self,
+        send: Send,
+        status: int,
+        content_type: str,
+        upstream_headers: "CIMultiDictProxy[str] | None",
+        *,
+        length: int | None = None,
+    ) -> None:
+        headers = [(b"x-orq-trace-id", self._inbound.request_id.encode())]
+        for name, value in upstream_headers.items() if upstream_headers else ():
+            lowered = name.lower()
+            if lowered not in _DROPPED_REPLY_HEADERS and (self._is_native or lowered != "content-type"):
+                headers.append((lowered.encode("latin-1"), value.encode("latin-1", "replace")))
+        if not self._is_native or not upstream_headers:
+            headers.append((b"content-type", content_type.encode()))
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        else:
+            headers.append((b"cache-control", b"no-cache"))
+            headers.append((b"x-accel-buffering", b"no"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def _reply_context(self) -> ReplyContext:
+        return ReplyContext(
+            request_id=self._inbound.request_id,
+            model=self._parsed.model,
+            created=int(time.time()),
+            cost_usd=self._cost,
+            request=self._parsed,
+            now=lambda: int(time.time()),
+        )
+
+    def _cost(self, counts: TokenCounts) -> CostSplit | None:
+        entry = self._plan.entry
+        if entry is None:
+            return None
+        cost = price_counts(counts, entry.rates(input_tokens=counts.input_total))
+        return None if cost.is_unpriced else CostSplit(cost.input_total, cost.output or 0)
+
+    def opened(self, candidate: Candidate, number: int) -> AttemptOpened:
+        """Return what is recorded before an attempt is sent."""
+        now_us = time.time_ns() // 1000
+        return AttemptOpened(
+            id=uuid7(now_us),
+            request_id=self._inbound.request_id,
+            kind="live",
+            dialect="count_tokens" if self._is_count else self._dialect.name,
+            workspace=self._key.workspace,
+            gateway_key=self._key.id,
+            provider_key=candidate.key.id,
+            provider_key_version=candidate.version.number,
+            provider=self._plan.provider,
+            region="",
+            model_asked=self._parsed.model,
+            model=self._plan.model,
+            stream=self._parsed.stream,
+            started_at_us=now_us,
+            identity=self._metadata.identity,
+            session=self._metadata.session,
+            tags=self._metadata.tags,
+            attempt=number,
+        )
+
+    def record_settled(self, attempt_id: UUID, how: AttemptSettled) -> None:
+        """Write how an attempt ended; if that fails it will count as not known, and the log says why."""
+        try:
+            self._outbox.settle(attempt_id, how)
+        except OutboxUnavailable as error:
+            logger.error("An attempt's end could not be recorded: %s", error)
+
+
+class Attempt:
+    """What is known of one attempt while it runs; settles once."""
+
+    def __init__(self, call: Call, candidate: Candidate, number: int) -> None:
+        self.candidate = candidate
+        self.opened = call.opened(candidate, number)
+        self.status: int | None = None
+        self.ttft_ms: int | None = None
+        self.upstream_request_id = ""
+        self.meter: StreamMeter | None = None
+        self._call, self._begun, self._is_settled = call, time.perf_counter(), False
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the attempt began."""
+        return round((time.perf_counter() - self._begun) * 1000)
+
+    def settle_answer(self, body: bytes, *, is_count: bool) -> None:
+        """Settle by the usage in a whole answer."""
+        if is_count:
+            # Counting tokens uses none, and the provider says nothing of usage.
+            self.settle(Certainty.EXACT, counts=TokenCounts(0, 0, 0, 0, 0))
+            return
+        try:
+            counts = anthropic.parse_answer_usage(body)
+        except UnreadableAnswer:
+            counts = TokenCounts()
+        self.settle(Certainty.EXACT if counts.is_known else Certainty.UNKNOWN, counts=counts)
+
+    def settle_stream(self, *, broke_off: bool) -> None:
+        """Settle by what the stream reported."""
+        meter = self.meter
+        if meter is None:
+            raise AssertionError("only streams have a meter")
+        self.ttft_ms = self.ttft_ms if self.ttft_ms is not None or not meter.first_token_seen else self.elapsed_ms()
+        if meter.is_complete and not meter.error:
+            certainty = Certainty.EXACT if meter.counts.is_known else Certainty.UNKNOWN
+            self.settle(certainty, counts=meter.counts)
+        elif meter.error and not meter.counts.is_known:
+            # It failed before it began: an error that came as an event, not as a status.
+            self.settle(Certainty.EXACT, error_code=_code_of(meter))
+        else:
+            self.settle(
+                Certainty.PARTIAL if meter.counts.is_known else Certainty.UNKNOWN,
+                counts=_with_estimate(meter),
+                error_code=_code_of(meter) if meter.error or broke_off or not meter.is_complete else "",
+            )
+
+    def settle_interrupted(self, *, by_client: bool) -> None:
+        """Settle a call that was cut short from our side: the client left, or the gateway is stopping."""
+        code = "client_closed_request" if by_client else "gateway_stopped"
+        meter = self.meter
+        if meter is not None and meter.is_complete:
+            self.settle_stream(broke_off=False)
+        elif meter is not None and meter.counts.is_known:
+            self.settle(Certainty.ESTIMATED, counts=_with_estimate(meter), error_code=code)
+        else:
+            # The provider may have worked on it, and said nothing of it yet.
+            self.settle(Certainty.UNKNOWN, error_code=code)
+
+    def settle(
+        self,
+        certainty: Certainty,
+        *,
+        counts: TokenCounts = TokenCounts(),  # noqa: B008  # frozen
+        error_code: str = "",
+        final: bool = True,
+    ) -> None:
+        """Record how it ended; only the first call counts."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        latency_ms = self.elapsed_ms()
+        how = AttemptSettled(
+            certainty=certainty,
+            status=self.status,
+            error_code=error_code,
+            final=final,
+            ended_at_us=self.opened.started_at_us + latency_ms * 1000,
+            latency_ms=latency_ms,
+            ttft_ms=self.ttft_ms,
+            counts=counts,
+            upstream_request_id=self.upstream_request_id,
+            model_served=(self.meter.model or "") if self.meter else "",
+        )
+        self._call.record_settled(self.opened.id, how)
+
+
+def _with_estimate(meter: StreamMeter) -> TokenCounts:
+    """Return the counts reported, with the output estimated from the text where that is more than the placeholder."""
+    counts = meter.counts
+    estimate = math.ceil(meter.text_chars / CHARACTERS_PER_TOKEN)
+    return msgspec.structs.replace(counts, output=max(counts.output or 0, estimate)) if counts.is_known else counts
+
+
+def _code_of(meter: StreamMeter) -> str:
+    if meter.error is None:
+        return "provider_error"
+    body = msgspec.json.encode({"error": {"type": meter.error.type, "message": meter.error.message}})
+    return failure_of(*anthropic.classify_error(200, body)).code
+
+
+def _end_of(renderer: StreamRenderer, meter: StreamMeter, *, broke_off: bool) -> bytes:
+    if broke_off:
+        return renderer.fail("provider_error", "The provider broke the answer off.")
+    return renderer.finish()
+
+
+def _mask(body: bytes, candidate: Candidate) -> bytes:
+    """Return a provider's error body with our key in it masked: some repeat what they were sent."""
+    try:
+        plaintext = candidate.version.open().reveal().encode()
+    except CryptoError:
+        return body
+    return body.replace(plaintext, b"***")

@@ -1,0 +1,180 @@
+"""What the gateway knows, held in memory: keys, gateway keys and the catalog as of one moment.
+
+It is built in a thread from the database, and again whenever a trigger on what it reads sends NOTIFY, on reconnect, and
+every 10 s if the version counter moved. With the database away the last one goes on serving.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import connection
+
+from catalog.index import CatalogIndex
+from catalog.queries import load_index
+from keys.crypto import CryptoError, SealContext, open_with
+from keys.models import KeyVersion, ProviderKey
+from keys.services import keyring
+from providers.secret import Secret
+from teams.models import GatewayKey
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CHANNEL = "orqadmin_snapshot"
+POLL_S = 10.0
+RECONNECT_S = 1.0
+
+
+class GatewayKeyEntry(msgspec.Struct, frozen=True):
+    """A gateway key that may call; ``expires_at`` in Unix seconds."""
+
+    id: UUID
+    workspace: UUID
+    sha256s: Sequence[bytes]
+    expires_at: float | None
+
+
+class VersionEntry(msgspec.Struct, frozen=True):
+    """One version of a provider key: sealed, with its data key unwrapped; ``until`` in Unix seconds."""
+
+    number: int
+    ciphertext: bytes
+    context: SealContext
+    data_key: AESGCM
+    until: float | None
+
+    def usable_at(self, now: float) -> bool:
+        """Whether it is in use, or still stands by as fallback."""
+        return self.until is None or now < self.until
+
+    def open(self) -> Secret:
+        """Return the secret; raises CannotOpen."""
+        return open_with(self.data_key, self.ciphertext, self.context)
+
+
+class ProviderKeyEntry(msgspec.Struct, frozen=True):
+    """A provider key in use, its version in use first and its fallbacks after."""
+
+    id: UUID
+    name: str
+    provider: str
+    url: str
+    versions: Sequence[VersionEntry]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All that a request needs to be decided."""
+
+    version: int
+    gateway_keys: Mapping[str, GatewayKeyEntry]
+    provider_keys: Mapping[tuple[UUID, str], Sequence[ProviderKeyEntry]]
+    catalog: CatalogIndex
+
+
+def load_snapshot() -> Snapshot:
+    """Read a snapshot from the database."""
+    # The counter is read first: a change that comes in between is seen again as a newer version.
+    version = read_version()
+    return Snapshot(version, _load_gateway_keys(), _load_provider_keys(), load_index())
+
+
+def read_version() -> int:
+    """Return the counter that every change to what the snapshot reads moves."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM router_snapshotversion")
+        return int(cursor.fetchone()[0])
+
+
+class SnapshotHolder:
+    """Keeps the current snapshot; ``follow`` is its background task."""
+
+    def __init__(self) -> None:
+        self.current: Snapshot | None = None
+
+    async def reload(self) -> None:
+        """Build a new snapshot in a thread and put it in place."""
+        self.current = await asyncio.to_thread(_in_own_connection, load_snapshot)
+
+    async def follow(self, connect: Callable[[], Any]) -> None:
+        """Stay current until cancelled. ``connect`` returns an awaitable psycopg.AsyncConnection in autocommit mode."""
+        while True:
+            try:
+                async with await connect() as listening:
+                    await listening.execute(f"LISTEN {CHANNEL}")
+                    await self.reload()
+                    await self._listen(listening)
+            except Exception as error:  # whatever it is, the gateway goes on with what it has and tries again
+                logger.warning("The database is away, the last snapshot serves: %s", type(error).__name__)
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self, listening: "psycopg.AsyncConnection[Any]") -> None:
+        while True:
+            changed = False
+            async for _ in listening.notifies(timeout=POLL_S, stop_after=1):
+                changed = True
+            if changed or await self._has_moved():
+                await self.reload()
+
+    async def _has_moved(self) -> bool:
+        return self.current is None or await asyncio.to_thread(_in_own_connection, read_version) != self.current.version
+
+
+def _in_own_connection(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    finally:
+        connection.close()
+
+
+def _load_gateway_keys() -> dict[str, GatewayKeyEntry]:
+    keys = GatewayKey.objects.for_clients().usable().prefetch_related("secrets")
+    return {
+        key.public_id: GatewayKeyEntry(
+            key.pk,
+            key.workspace_id,
+            [bytes(secret.sha256) for secret in key.secrets.all()],
+            key.expires_at.timestamp() if key.expires_at else None,
+        )
+        for key in keys
+    }
+
+
+def _load_provider_keys() -> dict[tuple[UUID, str], list[ProviderKeyEntry]]:
+    versions = (
+        KeyVersion.objects.filter(
+            provider_key__enabled=True,
+            provider_key__deleted_at=None,
+            state__in=[KeyVersion.State.ACTIVE, KeyVersion.State.DRAINING],
+        )
+        .select_related("provider_key")
+        .order_by("provider_key__order", "provider_key__name", "state", "-number")
+    )
+    by_key: dict[ProviderKey, list[VersionEntry]] = defaultdict(list)
+    for version in versions:
+        entry = _version_entry(version)
+        if entry:
+            by_key[version.provider_key].append(entry)
+    keys: dict[tuple[UUID, str], list[ProviderKeyEntry]] = defaultdict(list)
+    for key, entries in by_key.items():
+        keys[key.workspace_id, key.provider].append(ProviderKeyEntry(key.pk, key.name, key.provider, key.url, entries))
+    return dict(keys)
+
+
+def _version_entry(version: KeyVersion) -> VersionEntry | None:
+    context, until = version.seal_context, version.draining_until
+    try:
+        data_key = keyring().unwrap(version.sealed, context)
+    except CryptoError as error:
+        logger.error("Version %s cannot be opened and is left out: %s", version.pk, type(error).__name__)
+        return None
+    return VersionEntry(
+        version.number, bytes(version.ciphertext), context, data_key, until.timestamp() if until else None
+    )
