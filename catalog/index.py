@@ -1,0 +1,173 @@
+"""The catalog as the gateway, the pages and the REST API look things up in it. Pure: built once, then only read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cached_property
+
+from catalog.prices import Price, price_in_force
+from catalog.providers import PROVIDERS
+
+# What other gateways call our providers.
+_FOREIGN_PREFIXES = {"bedrock": "aws", "vertex_ai": "google"}
+
+
+class Capability(StrEnum):
+    """What a model can do; ``label`` is how pages say it."""
+
+    VISION = "vision"
+    PDF = "pdf"
+    TOOLS = "tools"
+    CACHING = "caching"
+    THINKING_ENABLED = "thinking_enabled"
+    THINKING_ADAPTIVE = "thinking_adaptive"
+
+    @property
+    def label(self) -> str:
+        return _CAPABILITY_LABELS[self]
+
+
+_CAPABILITY_LABELS = {
+    Capability.VISION: "Vision",
+    Capability.PDF: "PDF input",
+    Capability.TOOLS: "Tool use",
+    Capability.CACHING: "Prompt caching",
+    Capability.THINKING_ENABLED: "Thinking, manual",
+    Capability.THINKING_ADAPTIVE: "Thinking, adaptive",
+}
+
+
+class UnknownModel(ValueError):
+    """A model string that names no offering; the text says what to write instead."""
+
+    def __init__(self, message: str, *, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model, wherever it is offered. ``rank`` orders the list, best known first."""
+
+    slug: str
+    name: str
+    family: str
+    rank: int
+    context_tokens: int
+    max_output_tokens: int | None
+    default_max_tokens: int
+    min_cacheable_tokens: int | None
+    strengths: str
+    best_for: str
+    capabilities: frozenset[Capability]
+    refuses_temperature_with_top_p: bool
+    aliases: tuple[str, ...]
+    released_on: date | None
+
+    def can(self, capability: Capability) -> bool:
+        """Whether the model has ``capability``."""
+        return capability in self.capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """An offering: a model at one provider and region, by the id it has there, at that provider's prices."""
+
+    id: int
+    provider: str
+    region: str
+    upstream_id: str
+    model_string: str
+    is_callable: bool
+    retires_on: date | None
+    info: ModelEntry
+    prices: tuple[Price, ...]
+
+    @property
+    def model(self) -> str:
+        """The model's slug, by which the ledger knows it."""
+        return self.info.slug
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What may stand after the provider's prefix to mean this offering."""
+        own = (self.upstream_id, self.model_string.removeprefix(PROVIDERS[self.provider].prefix))
+        return own if self.is_regional else (*own, self.model, *self.info.aliases)
+
+    @property
+    def is_regional(self) -> bool:
+        """Whether it stands beside the offering that the model's plain name means at this provider."""
+        return self.model_string != PROVIDERS[self.provider].model_string(self.model)
+
+    def price_at(self, when: datetime) -> Price:
+        """Return the price in force at ``when``, else NO_PRICE."""
+        return price_in_force(self.prices, when)
+
+
+@dataclass(frozen=True)
+class CatalogIndex:
+    """Every offering, in the order pages list them."""
+
+    entries: Sequence[CatalogEntry]
+
+    def find(self, provider: str, name: str) -> CatalogEntry | None:
+        """Return the offering of ``provider`` that goes by ``name``: slug, alias, or the provider's own id."""
+        return self._by_name.get((provider, name))
+
+    def resolve(self, model_string: str) -> CatalogEntry:
+        """Return the offering that a client means by ``model_string``, as ``provider/model``.
+
+        Dated and dateless ids and the providers' own ids all do. An offering found may not be callable yet.
+        Raises UnknownModel: 400 for a name without its provider or with another gateway's prefix, else 404.
+        """
+        provider, slash, name = model_string.partition("/")
+        if not slash:
+            raise self._without_provider(model_string)
+        if provider in _FOREIGN_PREFIXES:
+            ours = _FOREIGN_PREFIXES[provider]
+            raise UnknownModel(
+                f"“{provider}/” is not a provider here. {PROVIDERS[ours].name} is “{ours}/”, "
+                f"as in {PROVIDERS[ours].model_string('claude-sonnet-4-6')}.",
+                status=400,
+                code="invalid_request_body",
+            )
+        entry = self.find(provider, name)
+        if entry is None:
+            raise UnknownModel(
+                f"There is no model “{model_string}”. GET /v3/router/models lists those this key can call.",
+                status=404,
+                code="model_not_found",
+            )
+        return entry
+
+    def of_model(self, slug: str) -> list[CatalogEntry]:
+        """Return the offerings of the model with this slug; empty if there is none."""
+        return [entry for entry in self.entries if entry.model == slug]
+
+    def callable_entries(self) -> list[CatalogEntry]:
+        """Return the offerings that this gateway can call."""
+        return [entry for entry in self.entries if entry.is_callable]
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], CatalogEntry]:
+        return index_by_name(self.entries)
+
+    def _without_provider(self, name: str) -> UnknownModel:
+        known = self.find("anthropic", name)
+        example = known.model_string if known else "anthropic/claude-sonnet-4-6"
+        return UnknownModel(
+            f"The model “{name}” lacks its provider. Write it as provider/model, such as {example}.",
+            status=400,
+            code="invalid_request_body",
+        )
+
+
+def index_by_name(entries: Iterable[CatalogEntry]) -> dict[tuple[str, str], CatalogEntry]:
+    """Return the offerings by (provider, name), for every name each goes by; the first to claim a name keeps it."""
+    by_name: dict[tuple[str, str], CatalogEntry] = {}
+    for entry in entries:
+        for name in entry.names:
+            by_name.setdefault((entry.provider, name), entry)
+    return by_name

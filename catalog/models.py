@@ -1,0 +1,114 @@
+"""The catalog's tables: models, where they are offered, and what they cost there. ``sync_catalog`` fills them."""
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from catalog.index import Capability
+from catalog.providers import PROVIDERS, Provider
+
+
+class Model(models.Model):
+    """A model, wherever it is offered."""
+
+    slug = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=100)
+    family = models.CharField(max_length=40)
+    rank = models.PositiveSmallIntegerField(help_text="Place in lists, best known first.")
+    context_tokens = models.PositiveIntegerField()
+    max_output_tokens = models.PositiveIntegerField(null=True, help_text="Empty: not published.")
+    default_max_tokens = models.PositiveIntegerField(help_text="Sent where a client leaves max_tokens out.")
+    min_cacheable_tokens = models.PositiveIntegerField(null=True, help_text="Empty: no caching, or not published.")
+    strengths = models.CharField(max_length=200, blank=True)
+    best_for = models.CharField(max_length=200, blank=True)
+    capabilities = ArrayField(models.CharField(max_length=20, choices=[(each, each.label) for each in Capability]))
+    refuses_temperature_with_top_p = models.BooleanField()
+    aliases = ArrayField(models.CharField(max_length=100), help_text="Other names, such as dated or dateless ids.")
+    released_on = models.DateField(null=True)
+
+    class Meta:
+        ordering = ["rank"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OfferingQuerySet(models.QuerySet["Offering"]):
+    def listed(self) -> Self:
+        """Return the offerings the catalog still has; one it dropped stays for its prices' sake."""
+        return self.filter(is_listed=True)
+
+    def callable(self) -> Self:
+        """Return the offerings that this gateway can call."""
+        return self.listed().filter(provider__in=[slug for slug, each in PROVIDERS.items() if each.is_callable])
+
+
+class Offering(models.Model):
+    """A model at one provider and region; an empty region is wherever the provider sends the call."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="offerings")
+    provider = models.CharField(max_length=20)
+    region = models.CharField(max_length=40, blank=True)
+    upstream_id = models.CharField(max_length=100, help_text="What the provider calls the model.")
+    model_string = models.CharField(max_length=120, unique=True, help_text="What a client writes to get it.")
+    retires_on = models.DateField(null=True, help_text="The day from which the provider refuses it.")
+    is_listed = models.BooleanField(default=True)
+
+    objects = OfferingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "region", "model"], name="catalog_offering_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.model_string
+
+    @property
+    def provider_info(self) -> Provider:
+        """What the code knows about the provider."""
+        return PROVIDERS[self.provider]
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether this gateway can call it."""
+        return self.provider_info.is_callable
+
+
+class Price(models.Model):
+    """What an offering costs while this is in force. A price is never edited: it ends and another follows.
+
+    Rates are USD per million tokens; an empty one is unknown, and tokens of its class stay unpriced.
+    ``tiers`` are ``{"above_input_tokens": 200000, "uncached_input": "6", …}`` with all five classes each.
+    """
+
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="prices")
+    effective_from = models.DateTimeField(null=True, help_text="Empty: since the model came out.")
+    effective_to = models.DateTimeField(null=True, help_text="Empty: until further notice.")
+    source = models.CharField(max_length=300)
+    uncached_input = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    cache_read_input = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    cache_write_5m_input = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    cache_write_1h_input = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    output = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    tiers = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ["offering", F("effective_from").asc(nulls_first=True)]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["offering", "effective_from"], nulls_distinct=False, name="catalog_price_one_start"
+            ),
+            models.UniqueConstraint(
+                fields=["offering"], condition=Q(effective_to=None), name="catalog_price_one_open_end"
+            ),
+            models.CheckConstraint(
+                condition=Q(effective_to=None) | Q(effective_from=None) | Q(effective_from__lt=F("effective_to")),
+                name="catalog_price_ends_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offering_id} from {self.effective_from or 'the start'}"

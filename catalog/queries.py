@@ -1,0 +1,93 @@
+"""Questions about the catalog, answered as plain objects."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from catalog import models
+from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry, index_by_name
+from catalog.models import Offering, OfferingQuerySet
+from catalog.prices import Price, PriceTable, Rates, Tier, price_in_force
+
+RATE_FIELDS = ("uncached_input", "cache_read_input", "cache_write_5m_input", "cache_write_1h_input", "output")
+
+
+def load_index() -> CatalogIndex:
+    """Return the offerings the catalog lists, with their prices, in the pages' order. Three queries."""
+    return CatalogIndex(_load_entries(Offering.objects.listed()))
+
+
+def price_table() -> PriceTable:
+    """Return all prices there ever were, for pricing attempts in bulk. Three queries."""
+    entries = _load_entries(Offering.objects.all())
+    # What is listed comes first, so that a dropped offering never takes a name from one that is there.
+    return PriceTable({name: entry.prices for name, entry in index_by_name(entries).items()})
+
+
+def price_at(offering_id: int, when: datetime) -> Price:
+    """Return the price of one offering in force at ``when``, else NO_PRICE."""
+    return price_in_force(map(_price, models.Price.objects.filter(offering=offering_id)), when)
+
+
+def callable_offerings() -> OfferingQuerySet:
+    """Return the offerings that this gateway can call, with their models, in the pages' order."""
+    return Offering.objects.callable().select_related("model").order_by("model__rank", "pk")
+
+
+def read_rates(values: Mapping[str, Any]) -> Rates:
+    """Return the five rates in ``values``, as decimals; what is absent or null is unknown."""
+    return Rates(**{name: _decimal(values.get(name)) for name in RATE_FIELDS})
+
+
+def _load_entries(offerings: OfferingQuerySet) -> list[CatalogEntry]:
+    infos = {model.pk: _model_entry(model) for model in models.Model.objects.all()}
+    rows = offerings.prefetch_related("prices").order_by("-is_listed", "model__rank", "pk")
+    return [
+        CatalogEntry(
+            id=row.pk,
+            provider=row.provider,
+            region=row.region,
+            upstream_id=row.upstream_id,
+            model_string=row.model_string,
+            is_callable=row.is_callable,
+            retires_on=row.retires_on,
+            info=infos[row.model_id],
+            prices=tuple(map(_price, row.prices.all())),
+        )
+        for row in rows
+    ]
+
+
+def _model_entry(model: models.Model) -> ModelEntry:
+    return ModelEntry(
+        slug=model.slug,
+        name=model.name,
+        family=model.family,
+        rank=model.rank,
+        context_tokens=model.context_tokens,
+        max_output_tokens=model.max_output_tokens,
+        default_max_tokens=model.default_max_tokens,
+        min_cacheable_tokens=model.min_cacheable_tokens,
+        strengths=model.strengths,
+        best_for=model.best_for,
+        capabilities=frozenset(map(Capability, model.capabilities)),
+        refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
+        aliases=tuple(model.aliases),
+        released_on=model.released_on,
+    )
+
+
+def _price(row: models.Price) -> Price:
+    return Price(
+        id=row.pk,
+        base=read_rates({name: getattr(row, name) for name in RATE_FIELDS}),
+        tiers=tuple(Tier(tier["above_input_tokens"], read_rates(tier)) for tier in row.tiers),
+        effective_from=row.effective_from,
+        effective_to=row.effective_to,
+        source=row.source,
+    )
+
+
+def _decimal(value: Decimal | str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
