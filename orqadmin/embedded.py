@@ -26,7 +26,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from orqadmin.processes import User, spawn
+from orqadmin.processes import StartError, User, spawn
 
 DATABASE_NAME = DATABASE_USER = "orqadmin"
 POSTGRES_MAJOR = "18"
@@ -39,8 +39,8 @@ _LONGEST_SOCKET_DIRECTORY = 85
 _SERVICE_USERS = ("orqadmin", "nobody")
 
 
-class EmbeddedError(Exception):
-    """An embedded service cannot run; the message is one line for the person at the terminal."""
+class EmbeddedError(StartError):
+    """An embedded service cannot run."""
 
 
 # Where they are
@@ -48,7 +48,7 @@ class EmbeddedError(Exception):
 
 def postgres_url(data_dir: Path) -> str:
     """Return the embedded PostgreSQL's URL; its host is the socket's directory, percent-encoded."""
-    password = quote(_kept_password(data_dir / "postgres.password"), safe="")
+    password = quote(kept_secret(data_dir / "postgres.password"), safe="")
     host = quote(str(socket_dir(data_dir)), safe="")
     return f"postgresql://{DATABASE_USER}:{password}@{host}/{DATABASE_NAME}"
 
@@ -84,18 +84,29 @@ def _redis_socket(data_dir: Path) -> Path:
     return socket_dir(data_dir) / "redis.sock"
 
 
-def _kept_password(path: Path) -> str:
-    """Return the password in ``path``; the first call makes the file, readable by its owner only, in one step."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
-            file.write(secrets.token_urlsafe(32))
-            file.flush()
-            try:
-                os.link(file.name, path)
-            except FileExistsError:
-                pass  # another process was faster: its password counts
-    return path.read_text().strip()
+def kept_secret(path: Path) -> str:
+    """Return the secret in ``path``; the first call makes the file, readable by its owner only, in one step.
+
+    Raises EmbeddedError if it can be neither read nor made.
+    """
+    try:
+        if not path.exists():
+            _make_secret(path)
+        return path.read_text().strip()
+    except OSError as error:
+        reason = f"Cannot keep {path.name} in {path.parent} ({error.strerror})"
+        raise EmbeddedError(f"{reason}: set ORQADMIN_DATA_DIR to a folder of yours.") from None
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        try:
+            os.link(file.name, path)
+        except FileExistsError:
+            pass  # another process was faster: its secret counts
 
 
 # PostgreSQL
@@ -158,12 +169,31 @@ def _prepare_postgres(data_dir: Path) -> _Runner:
     cluster = data_dir / "postgres"
     if not cluster.exists():
         _make_cluster(data_dir, runner)
+    _await_predecessor(cluster)
     version = _cluster_version(cluster)
     if version != POSTGRES_MAJOR:
         raise EmbeddedError(
             f"{cluster} holds PostgreSQL {version} data, this release runs {POSTGRES_MAJOR}: see docs/operations.md."
         )
     return runner
+
+
+def _await_predecessor(cluster: Path, *, timeout_s: float = 10) -> None:
+    """Wait until a server whose parent was killed has shut down; forget one whose number another process has now."""
+    pid_file = cluster / "postmaster.pid"
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            pid = int(pid_file.read_text().split(maxsplit=1)[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            return  # PostgreSQL itself copes with the file of a process that is gone
+        if os.fsencode(cluster) not in command:
+            # PostgreSQL would take that process for a server and refuse to start.
+            pid_file.unlink(missing_ok=True)
+            return
+        time.sleep(0.05)
+    raise EmbeddedError(f"Another PostgreSQL runs on {cluster}: stop it first.")
 
 
 def _make_cluster(data_dir: Path, runner: _Runner) -> None:
@@ -174,7 +204,7 @@ def _make_cluster(data_dir: Path, runner: _Runner) -> None:
     password_file = socket_dir(data_dir) / "initdb.password"
     password_file.unlink(missing_ok=True)
     password_file.touch(mode=0o600)
-    password_file.write_text(_kept_password(data_dir / "postgres.password"))
+    password_file.write_text(kept_secret(data_dir / "postgres.password"))
     if runner.user:
         os.chown(password_file, runner.user.uid, runner.user.gid)
     command: list[str | Path] = [

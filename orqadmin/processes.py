@@ -14,6 +14,10 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
+class StartError(Exception):
+    """Something cannot start; the message is one line for the person at the terminal."""
+
+
 @dataclass(frozen=True)
 class User:
     """Who a child runs as."""

@@ -1,7 +1,6 @@
 """All settings, read from the environment; docs/settings.md names each variable and its default."""
 
 import os
-import secrets
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,18 +21,6 @@ def _flag(name: str, *, default: bool) -> bool:
     return os.environ.get(name, "1" if default else "0").lower() in ("1", "true", "yes", "on")
 
 
-def _kept_secret(path: Path) -> str:
-    """Return the secret in ``path``; the first call makes the file, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    return path.read_text().strip()
-
-
 # Where it runs
 
 DATA_DIR = Path(os.environ.get("ORQADMIN_DATA_DIR", BASE_DIR / "var")).resolve()
@@ -42,7 +29,7 @@ PORT = int(os.environ.get("PORT", "8000"))
 PUBLIC_URL = os.environ.get("ORQADMIN_PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
 DRAIN_S = float(os.environ.get("DRAIN_S", "10"))
 DEBUG = False
-SECRET_KEY = os.environ.get("SECRET_KEY") or _kept_secret(DATA_DIR / "secret.key")
+SECRET_KEY = os.environ.get("SECRET_KEY") or embedded.kept_secret(DATA_DIR / "secret.key")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 
 _public_host = urlsplit(PUBLIC_URL).hostname or HOST

@@ -1,0 +1,148 @@
+"""Serve the whole product from this machine until Ctrl-C."""
+
+import os
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+
+from keys.models import ProviderKey
+from orqadmin import embedded
+from orqadmin.preparation import prepare
+from orqadmin.processes import StartError, spawn
+from orqadmin.supervisor import (
+    Service,
+    Supervisor,
+    SupervisorError,
+    bind,
+    is_ready,
+    keep_logs_small,
+    only_one,
+    python_service,
+    server_command,
+)
+from teams.services import setup_link
+
+# What is fed stops before what it feeds.
+STOP_WAVES = (("web", "worker", "beat"), ("ship_usage", "simulator"), ("redis", "postgres"))
+SIMULATED = "simulated"
+MANAGE = str(settings.BASE_DIR / "manage.py")
+
+
+class Command(BaseCommand):
+    help = "Serve everything from this machine: database, queue, web, gateway, workers."
+    # The database may not run yet.
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)
+        try:
+            with only_one(settings.DATA_DIR):
+                self._serve()
+        except StartError as error:
+            sys.exit(str(error))
+
+    def _serve(self) -> None:
+        log_dir = settings.DATA_DIR / "log"
+        log_dir.mkdir(exist_ok=True)
+        keep_logs_small(log_dir)
+        supervisor = Supervisor(log_dir, self._say)
+        with bind(settings.HOST, settings.PORT) as listener, supervisor.signals():
+            try:
+                with supervisor.interruptible():
+                    start_stores(supervisor, log_dir)
+                    prepare(self._say)
+                    start_server(supervisor, listener, log_dir)
+                for service in background_services(log_dir):
+                    supervisor.keep(service)
+                self._say(welcome())
+                supervisor.run()
+            except KeyboardInterrupt:
+                pass
+            finally:
+                # Nobody is left to take the connections that would queue here.
+                listener.close()
+                connection.close()
+                supervisor.stop(STOP_WAVES, drain_s=settings.DRAIN_S)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def start_stores(supervisor: Supervisor, log_dir: Path) -> None:
+    """Start the database and Redis that the environment does not name, and wait until they answer."""
+    if not os.environ.get("DATABASE_URL"):
+        start_postgres = partial(embedded.start_postgres, settings.DATA_DIR, log_dir / "postgres.log")
+        process = supervisor.start(Service("postgres", start_postgres, embedded.POSTGRES_STOP_SIGNAL))
+        embedded.wait_for_postgres(settings.DATA_DIR, process)
+    if not os.environ.get("REDIS_URL"):
+        start_redis = partial(embedded.start_redis, settings.DATA_DIR, log_dir / "redis.log")
+        process = supervisor.start(Service("redis", start_redis, embedded.REDIS_STOP_SIGNAL))
+        embedded.wait_for_redis(settings.DATA_DIR, process)
+    else:
+        check_redis()
+
+
+def check_redis() -> None:
+    """Raise SupervisorError unless the Redis of REDIS_URL answers."""
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise SupervisorError(f"Cannot reach the Redis of REDIS_URL: {error}") from None
+
+
+def start_server(supervisor: Supervisor, listener: socket.socket, log_dir: Path) -> None:
+    """Start web and gateway and wait until they serve; raise SupervisorError if they end instead."""
+    command = server_command(listener, "orqadmin.asgi:app", drain_s=settings.DRAIN_S)
+    log = log_dir / "web.log"
+    process = supervisor.start(Service("web", lambda: spawn(command, log=log, pass_fds=[listener.fileno()])))
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104  # compared, not bound
+    while not is_ready(host, settings.PORT):
+        if process.poll() is not None:
+            raise SupervisorError(f"The server ended while starting: see {shown_path(log)}.")
+        supervisor.sleep(0.1)
+
+
+def background_services(log_dir: Path) -> list[Service]:
+    """Return what works beside the server, each its own process."""
+    # A worker that is asked to stop hands its tasks back instead of finishing them.
+    quick_stop = {"REMAP_SIGTERM": "SIGQUIT"}
+    celery = ["-m", "celery", "-A", "orqadmin"]
+    lean = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    schedule = str(settings.DATA_DIR / "beat.schedule")
+    return [
+        python_service("ship_usage", [MANAGE, "ship_usage"], log_dir),
+        python_service("worker", [*celery, "worker", "--pool", "threads", "-c", "4", *lean], log_dir, **quick_stop),
+        python_service("beat", [*celery, "beat", "--pidfile=", "-s", schedule, "--loglevel", "INFO"], log_dir),
+        python_service("simulator", [MANAGE, "simulate_provider"], log_dir, is_wanted=simulator_is_wanted),
+    ]
+
+
+def simulator_is_wanted() -> bool:
+    """Whether a workspace has connected the simulated provider."""
+    try:
+        return ProviderKey.objects.filter(provider=SIMULATED).exists()
+    except DatabaseError:
+        connection.close()  # the next question opens a new one
+        return False
+
+
+def welcome() -> str:
+    """Return the line that tells where to go on."""
+    link = setup_link()
+    place = f"{link} (valid once)" if link else f"{settings.PUBLIC_URL}/ to sign in"
+    return f"Open {place}. Data: {shown_path(settings.DATA_DIR)}/. Stop: Ctrl-C."
+
+
+def shown_path(path: Path) -> str:
+    """Return ``path`` as one would type it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
