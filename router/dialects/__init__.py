@@ -1,1 +1,12 @@
 """The client shapes the gateway speaks, each translated to and from Anthropic Messages, the inner language."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from router.dialects.base import Dialect
+from router.dialects.chat import Chat
+from router.dialects.messages import Messages
+
+CHAT: Final = Chat()
+MESSAGES: Final = Messages()
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (CHAT, MESSAGES)}

@@ -1,0 +1,96 @@
+"""The fields of a request that steer the gateway: who asks, what to fall back to, how long to wait."""
+
+from router.dialects.base import CallOptions, ParsedRequest, RequestRefused, Retry, WeightedModel
+from router.dialects.fields import Fields
+from router.dialects.strict_json import decode_object
+
+_NAMES = (
+    "identity",
+    "thread",
+    "name",
+    "tags",
+    "fallbacks",
+    "retry",
+    "timeout",
+    "load_balancer",
+    "integration_id",
+    "metadata",
+)
+
+
+def parse_request(raw: bytes) -> ParsedRequest:
+    """Return the outline of a chat or responses body. Raises RequestRefused for whatever is wrong with it."""
+    body = Fields(decode_object(raw))
+    return ParsedRequest(
+        body.required_string("model"), bool(body.boolean("stream")), read_options(body), body.values, raw
+    )
+
+
+def read_options(body: Fields) -> CallOptions:
+    """Return the options, each taken from the body or, where it stands only there, from the deprecated ``orq``."""
+    deprecated = body.object("orq")
+    sources = {name: _source_of(name, body, deprecated) for name in _NAMES}
+    return CallOptions(
+        identity=_identity(sources["identity"]) or (_identity(deprecated, "contact") if deprecated else None),
+        metadata=sources["metadata"].string_map("metadata"),
+        thread=_identity(sources["thread"], "thread"),
+        name=sources["name"].string("name"),
+        tags=tuple(sources["tags"].strings("tags")),
+        fallbacks=tuple(fallback.required_string("model") for fallback in sources["fallbacks"].objects("fallbacks")),
+        retry=_retry(sources["retry"]),
+        timeout_ms=_timeout_ms(sources["timeout"]),
+        load_balancer=_load_balancer(sources["load_balancer"]),
+        integration_id=sources["integration_id"].string("integration_id"),
+    )
+
+
+def _source_of(name: str, body: Fields, deprecated: Fields | None) -> Fields:
+    if deprecated is not None and body.get(name) is None:
+        return deprecated
+    return body
+
+
+def _identity(source: Fields, name: str = "identity") -> dict[str, object] | None:
+    fields = source.object(name)
+    if fields is None:
+        return None
+    fields.required_string("id")
+    return fields.values
+
+
+def _retry(source: Fields) -> Retry | None:
+    fields = source.object("retry")
+    if fields is None:
+        return None
+    codes = fields.array("on_codes") or []
+    if not all(type(code) is int and 100 <= code <= 599 for code in codes):
+        raise fields.refuse("on_codes", "must be an array of HTTP statuses.")
+    return Retry(fields.integer("count", 1, 5) or 1, tuple(codes))
+
+
+def _timeout_ms(source: Fields) -> int | None:
+    fields = source.object("timeout")
+    return fields.integer("call_timeout") if fields else None
+
+
+def _load_balancer(source: Fields) -> tuple[WeightedModel, ...]:
+    # Under ``orq`` the list of models stands there without the object around it.
+    if isinstance(source.get("load_balancer"), list):
+        return tuple(_weighted(arm) for arm in source.objects("load_balancer"))
+    fields = source.object("load_balancer")
+    if fields is None:
+        return ()
+    fields.one_of("type", ("weight_based",))
+    models = tuple(_weighted(arm) for arm in fields.objects("models"))
+    if not models:
+        raise fields.refuse("models", "needs at least one model.")
+    return models
+
+
+def _weighted(arm: Fields) -> WeightedModel:
+    weight = arm.get("weight")
+    if weight is None:
+        weight = 1
+    if type(weight) not in (int, float) or weight <= 0:
+        raise RequestRefused(f"{arm.at('weight')} must be a number above 0.", param=arm.at("weight"))
+    return WeightedModel(arm.required_string("model"), float(weight))

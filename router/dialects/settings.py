@@ -1,0 +1,177 @@
+"""The parts of a Messages body that chat and responses share: limits, sampling, stops, format, thinking, tools."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from router.dialects.base import ModelFacts, RequestRefused
+from router.dialects.caching import check_breakpoints, mark_last_block, read_cache_control
+from router.dialects.conversation import Conversation
+from router.dialects.fields import Fields
+from router.dialects.thinking import EFFORTS, effort_level, read_thinking, thinking_for_effort
+
+_LONGEST_USER_ID = 256
+
+
+class FunctionTool(msgspec.Struct, frozen=True):
+    """One function the model may call: ``fields`` describe it, ``holder`` is the tool around them."""
+
+    fields: Fields
+    holder: Fields
+
+    def definition(self, facts: ModelFacts) -> dict[str, Any]:
+        """Return the Messages tool."""
+        parameters = self.fields.object("parameters")
+        tool: dict[str, Any] = {
+            "name": self.fields.required_string("name"),
+            "input_schema": parameters.values if parameters else {"type": "object", "properties": {}},
+        }
+        if description := self.fields.string("description"):
+            tool["description"] = description
+        if self.fields.boolean("strict") and facts.structured_outputs:
+            tool["strict"] = True
+        return {**tool, **(read_cache_control(self.holder) or read_cache_control(self.fields))}
+
+
+class ToolChoice(msgspec.Struct, frozen=True):
+    """``kind`` is auto, any, none or tool; ``name`` the tool's; ``allowed`` the only names offered, if given."""
+
+    kind: str
+    name: str | None = None
+    allowed: frozenset[str] | None = None
+
+
+def build_body(
+    request: Fields,
+    conversation: Conversation,
+    facts: ModelFacts,
+    *,
+    max_tokens: int | None,
+    tools: Sequence[FunctionTool],
+    tool_choice: ToolChoice | None,
+    output_format: Fields | None,
+    effort: str | None,
+    effort_path: str,
+) -> dict[str, Any]:
+    """Return the Messages body, without its model, from the parts that each dialect reads in its own way."""
+    room = max_tokens or facts.max_output_tokens
+    body: dict[str, Any] = {"max_tokens": room, "messages": conversation.messages, **_sampling(request, facts)}
+    if conversation.system:
+        body["system"] = conversation.system
+    body |= _tools(request, tools, tool_choice, facts)
+    thinking = _thinking(request, conversation, facts, room, effort, effort_path)
+    if thinking:
+        body["thinking"] = thinking
+    level, schema = effort_level(effort, facts), _schema(output_format, facts)
+    if level or schema:
+        body["output_config"] = ({"effort": level} if level else {}) | ({"format": schema} if schema else {})
+    if user_id := _user_id(request):
+        body["metadata"] = {"user_id": user_id}
+    mark_last_block(body, read_cache_control(request))
+    check_breakpoints(body)
+    if request.get("stream"):
+        body["stream"] = True
+    return body
+
+
+def read_effort(fields: Fields, name: str) -> str | None:
+    """Return the effort that ``fields`` name, or None."""
+    return fields.one_of(name, EFFORTS)
+
+
+def refuse_unsupported(request: Fields, refusals: Sequence[tuple[str, Any, str]]) -> None:
+    """Refuse the first field of ``refusals`` (name, the one value that is harmless, complaint) that asks for more."""
+    for name, harmless, complaint in refusals:
+        value = request.get(name)
+        if value is not None and value != harmless:
+            raise request.refuse(name, complaint)
+
+
+def require_the_word_json(conversation: Conversation, path: str) -> None:
+    """Refuse ``json_object`` where no text asks for JSON, as OpenAI does.
+
+    Claude has no such mode; what makes it answer in JSON is the prompt, which is the client's own.
+    """
+    turns = (block for message in conversation.messages for block in message["content"])
+    if not any("json" in block.get("text", "").lower() for block in (*conversation.system, *turns)):
+        raise RequestRefused(f"{path} json_object needs the word JSON in a message; or send a json_schema.", param=path)
+
+
+def _sampling(request: Fields, facts: ModelFacts) -> dict[str, Any]:
+    temperature, top_p = request.number("temperature", 0, 1), request.number("top_p", 0, 1)
+    if temperature is not None and top_p is not None and facts.refuses_temperature_with_top_p:
+        raise RequestRefused(
+            "This model takes temperature or top_p, not both; choose one of the two.", param="temperature"
+        )
+    settings = {
+        "temperature": temperature,
+        "top_p": top_p,
+        "top_k": request.integer("top_k", 0),
+        "stop_sequences": _read_stop_sequences(request) or None,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _read_stop_sequences(request: Fields) -> list[str]:
+    stop = request.get("stop")
+    stops = [stop] if isinstance(stop, str) else request.strings("stop")
+    return [*stops, *request.strings("stop_sequences")]
+
+
+def _tools(
+    request: Fields, tools: Sequence[FunctionTool], choice: ToolChoice | None, facts: ModelFacts
+) -> dict[str, Any]:
+    definitions = [tool.definition(facts) for tool in tools]
+    names = {definition["name"] for definition in definitions}
+    if choice and choice.allowed is not None:
+        if missing := choice.allowed - names:
+            raise request.refuse("tool_choice", f"allows {min(missing)!r}, which is not among the tools.")
+        definitions = [definition for definition in definitions if definition["name"] in choice.allowed]
+    if not definitions:
+        if choice and choice.kind in ("any", "tool"):
+            raise request.refuse("tool_choice", "asks for a call, but there are no tools.")
+        return {}
+    if choice and choice.name is not None and choice.name not in names:
+        raise request.refuse("tool_choice", f"names {choice.name!r}, which is not among the tools.")
+    return {"tools": definitions} | _tool_choice(choice, request.boolean("parallel_tool_calls"))
+
+
+def _tool_choice(choice: ToolChoice | None, parallel: bool | None) -> dict[str, Any]:
+    one_at_a_time = parallel is False and (choice is None or choice.kind != "none")
+    if choice is None and not one_at_a_time:
+        return {}
+    chosen: dict[str, Any] = {"type": choice.kind if choice else "auto"}
+    if choice and choice.name is not None:
+        chosen["name"] = choice.name
+    if one_at_a_time:
+        chosen["disable_parallel_tool_use"] = True
+    return {"tool_choice": chosen}
+
+
+def _thinking(
+    request: Fields, conversation: Conversation, facts: ModelFacts, room: int, effort: str | None, effort_path: str
+) -> dict[str, Any] | None:
+    asked = request.object("thinking")
+    if asked is not None:
+        return read_thinking(asked, facts, room)
+    if effort is None:
+        return None
+    under_way = conversation.awaits_tool_results_without_reasoning
+    return thinking_for_effort(effort, facts, room, path=effort_path, tools_under_way=under_way)
+
+
+def _schema(output_format: Fields | None, facts: ModelFacts) -> dict[str, Any] | None:
+    if output_format is None:
+        return None
+    if not facts.structured_outputs:
+        raise output_format.refuse("type", "cannot be json_schema on this model; ask for JSON in the prompt.")
+    return {"type": "json_schema", "schema": output_format.required_object("schema").values}
+
+
+def _user_id(request: Fields) -> str | None:
+    user_id = request.string("safety_identifier") or request.string("user")
+    if user_id and len(user_id) > _LONGEST_USER_ID:
+        name = "safety_identifier" if request.get("safety_identifier") else "user"
+        raise request.refuse(name, f"must not be longer than {_LONGEST_USER_ID} characters.")
+    return user_id

@@ -1,0 +1,73 @@
+"""Thinking: the client's ``thinking`` or effort to the kind of thinking that the model has.
+
+Source: Anthropic API documentation, "Extended thinking", "Adaptive thinking" and "Effort".
+"""
+
+from typing import Any
+
+from router.dialects.base import ModelFacts, RequestRefused
+from router.dialects.fields import Fields
+
+LEAST_BUDGET_TOKENS = 1024
+# docs/compatibility.md shows this table.
+EFFORT_BUDGET_TOKENS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
+_EFFORT_LEVELS = ("low", "medium", "high", "xhigh", "max")
+EFFORTS = ("none", *EFFORT_BUDGET_TOKENS)
+
+
+def read_thinking(thinking: Fields, facts: ModelFacts, max_tokens: int) -> dict[str, Any] | None:
+    """Return the Messages ``thinking`` for what the client asked. Raises RequestRefused where the model lacks it."""
+    kind = thinking.one_of("type", ("enabled", "adaptive", "disabled"))
+    if kind is None:
+        raise thinking.refuse("type", "must be enabled, adaptive or disabled.")
+    if kind == "disabled":
+        return thinking.values if facts.thinking else None
+    if kind not in facts.thinking:
+        raise thinking.refuse("type", f'cannot be "{kind}" on this model: {_what_it_has(facts)}')
+    if kind == "enabled":
+        budget = thinking.integer("budget_tokens", LEAST_BUDGET_TOKENS)
+        if budget is None:
+            raise thinking.refuse("budget_tokens", f"is required, an integer of at least {LEAST_BUDGET_TOKENS}.")
+        if budget >= max_tokens:
+            raise thinking.refuse("budget_tokens", f"must be less than max_tokens, which is {max_tokens}.")
+    return thinking.values
+
+
+def thinking_for_effort(
+    effort: str, facts: ModelFacts, max_tokens: int, *, path: str, tools_under_way: bool
+) -> dict[str, Any] | None:
+    """Return the Messages ``thinking`` that an effort stands for, or None to leave it out.
+
+    ``tools_under_way`` says that the last turn calls tools and came without its reasoning; a budget model would
+    refuse to think on from there, so it does not.
+    """
+    if effort == "none":
+        return {"type": "disabled"} if facts.thinking else None
+    if "adaptive" in facts.thinking:
+        return {"type": "adaptive"}
+    if "enabled" not in facts.thinking:
+        raise RequestRefused(f"{path} needs a model that thinks; leave it out for this one.", param=path)
+    if max_tokens <= LEAST_BUDGET_TOKENS:
+        raise RequestRefused(f"{path} needs a max_tokens above {LEAST_BUDGET_TOKENS} on this model.", param=path)
+    if tools_under_way:
+        return None
+    # Half of the room at most, so that an answer still fits.
+    budget = min(EFFORT_BUDGET_TOKENS[effort], max_tokens // 2)
+    return {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET_TOKENS)}
+
+
+def effort_level(effort: str | None, facts: ModelFacts) -> str | None:
+    """Return the ``output_config.effort`` nearest to ``effort`` among those the model takes, lower before higher."""
+    if effort in (None, "none") or "adaptive" not in facts.thinking:
+        return None
+    wanted = _EFFORT_LEVELS.index("low" if effort == "minimal" else str(effort))
+    nearest_first = [*reversed(_EFFORT_LEVELS[: wanted + 1]), *_EFFORT_LEVELS[wanted + 1 :]]
+    return next((level for level in nearest_first if level in facts.efforts), None)
+
+
+def _what_it_has(facts: ModelFacts) -> str:
+    if "adaptive" in facts.thinking:
+        return 'it has {"type": "adaptive"}.'
+    if "enabled" in facts.thinking:
+        return 'it has {"type": "enabled", "budget_tokens": …}.'
+    return "it has no thinking. Leave the field out."
