@@ -6,7 +6,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from catalog.index import Capability
 from catalog.providers import PROVIDERS, Provider
 
 
@@ -23,7 +22,7 @@ class Model(models.Model):
     min_cacheable_tokens = models.PositiveIntegerField(null=True, help_text="Empty: no caching, or not published.")
     strengths = models.CharField(max_length=200, blank=True)
     best_for = models.CharField(max_length=200, blank=True)
-    capabilities = ArrayField(models.CharField(max_length=20, choices=[(each, each.label) for each in Capability]))
+    capabilities = ArrayField(models.CharField(max_length=20), help_text="Values of catalog.index.Capability.")
     refuses_temperature_with_top_p = models.BooleanField()
     aliases = ArrayField(models.CharField(max_length=100), help_text="Other names, such as dated or dateless ids.")
     released_on = models.DateField(null=True)
