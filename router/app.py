@@ -30,6 +30,7 @@ from router.call import Call, Inbound, Metadata, Timeouts  # noqa: E402
 from router.dialects import CHAT, MESSAGES, RESPONSES  # noqa: E402
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused  # noqa: E402
 from router.dialects.messages import replace_model  # noqa: E402
+from router.facts import facts_of  # noqa: E402
 from router.models_list import native_models, router_model, router_models  # noqa: E402
 from router.outbox import OutboxUnavailable, OutboxWriter  # noqa: E402
 from router.plan import Plan, make_plan  # noqa: E402
@@ -249,7 +250,7 @@ def _outbound(
         return body, _passed_on(inbound.headers)
     if plan.entry is None:
         raise AssertionError("only the native dialect plans models the catalog does not know")
-    messages = dialect.to_messages(parsed, plan.entry.facts)
+    messages = dialect.to_messages(parsed, facts_of(plan.entry.info))
     return msgspec.json.encode({"model": upstream_model, **messages}), {}
 
 

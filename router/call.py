@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 import aiohttp
@@ -294,7 +295,8 @@ class Call:
         entry = self._plan.entry
         if entry is None:
             return None
-        cost = price_counts(counts, entry.rates(input_tokens=counts.input_total))
+        price = entry.price_at(datetime.now(UTC))
+        cost = price_counts(counts, price.rates(input_tokens=counts.input_total))
         return None if cost.is_unpriced else CostSplit(cost.input_total, cost.output or 0)
 
     def opened(self, candidate: Candidate, number: int) -> AttemptOpened:

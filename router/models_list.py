@@ -33,7 +33,7 @@ def native_models(snapshot: Snapshot, workspace: UUID) -> bytes:
         {
             "type": "model",
             "id": entry.upstream_id if entry.provider == "anthropic" else entry.model_string,
-            "display_name": entry.display_name,
+            "display_name": entry.info.name,
             "created_at": _CREATED_AT,
         }
         for entry in _callable(snapshot, workspace)

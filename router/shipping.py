@@ -63,7 +63,7 @@ class OutboxReader:
         for lock in dead:
             self._settle_orphans(lock)
         self._dead = dead
-        attempts = [*self._settled.values(), *self._long_open(now or time.time())]
+        attempts = [*self._settled.values(), *self._long_open(time.time() if now is None else now)]
         return Sweep(attempts, list(self._refusals))
 
     @property

@@ -89,7 +89,7 @@ def load_snapshot() -> Snapshot:
 def read_version() -> int:
     """Return the counter that every change to what the snapshot reads moves."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT version FROM router_snapshotversion")
+        cursor.execute("SELECT coalesce(max(version), 0) FROM router_snapshotversion")
         return int(cursor.fetchone()[0])
 
 

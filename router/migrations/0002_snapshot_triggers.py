@@ -14,10 +14,10 @@ TABLES = [
 ]
 
 CREATE_FUNCTION = """
-INSERT INTO router_snapshotversion (version) VALUES (1);
 CREATE FUNCTION router_snapshot_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE router_snapshotversion SET version = version + 1;
+    INSERT INTO router_snapshotversion AS counter (id, version) VALUES (1, 1)
+    ON CONFLICT (id) DO UPDATE SET version = counter.version + 1;
     PERFORM pg_notify('orqadmin_snapshot', '');
     RETURN NULL;
 END
@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(CREATE_FUNCTION, "DROP FUNCTION router_snapshot_changed; DELETE FROM router_snapshotversion"),
+        migrations.RunSQL(CREATE_FUNCTION, "DROP FUNCTION router_snapshot_changed"),
         *(
             migrations.RunSQL(
                 CREATE_TRIGGER.format(table=table), f"DROP TRIGGER router_snapshot_changed ON {table}"

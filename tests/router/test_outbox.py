@@ -1,0 +1,184 @@
+"""What the gateway wrote is found again, each once, whatever happened to the process."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from providers.base import TokenCounts
+from router.outbox import OutboxUnavailable, OutboxWriter, read_entries
+from router.shipping import OutboxReader
+from usage.records import AttemptOpened, AttemptSettled, Certainty, RefusalRecord, uuid7
+
+COUNTS = TokenCounts(1, 2, 3, 4, 5)
+
+
+def opened(**fields: object) -> AttemptOpened:
+    defaults = {
+        "id": uuid7(),
+        "request_id": "r",
+        "kind": "live",
+        "dialect": "messages",
+        "workspace": uuid4(),
+        "gateway_key": uuid4(),
+        "provider_key": uuid4(),
+        "provider_key_version": 1,
+        "provider": "anthropic",
+        "region": "",
+        "model_asked": "claude-sonnet-4-6",
+        "model": "claude-sonnet-4-6",
+        "stream": False,
+        "started_at_us": 1_000_000,
+    }
+    return AttemptOpened(**{**defaults, **fields})
+
+
+def settled() -> AttemptSettled:
+    return AttemptSettled(Certainty.EXACT, 200, "", True, 2_000_000, 1000, None, COUNTS)
+
+
+def take(reader: OutboxReader) -> list[tuple[UUID, str | None]]:
+    """Sweep, confirm and tidy; return the ids and certainties that were to be counted."""
+    sweep = reader.sweep(now=0)
+    reader.confirm(sweep)
+    reader.tidy()
+    return [(record.opened.id, record.settled.certainty if record.settled else None) for record in sweep.attempts]
+
+
+async def test_settled_attempt_is_taken_once(tmp_path: Path) -> None:
+    writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
+    await writer.open(attempt)
+    writer.settle(attempt.id, settled())
+
+    assert take(reader) == [(attempt.id, "exact")]
+    assert take(reader) == []
+
+
+async def test_unconfirmed_attempt_is_offered_again(tmp_path: Path) -> None:
+    writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
+    await writer.open(attempt)
+    writer.settle(attempt.id, settled())
+
+    reader.sweep(now=0)
+
+    assert take(reader) == [(attempt.id, "exact")]
+
+
+async def test_open_attempt_of_a_living_process_waits(tmp_path: Path) -> None:
+    writer, reader = OutboxWriter(tmp_path), OutboxReader(tmp_path)
+    await writer.open(opened())
+
+    assert take(reader) == []
+
+
+async def test_long_open_attempt_is_shown_as_open_once(tmp_path: Path) -> None:
+    writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened(started_at_us=0)
+    await writer.open(attempt)
+
+    first, second = reader.sweep(now=10), None
+    reader.confirm(first)
+    second = reader.sweep(now=11)
+
+    assert [record.settled for record in first.attempts] == [None]
+    assert second.is_empty
+
+
+async def test_open_attempt_of_a_closed_writer_is_not_known(tmp_path: Path) -> None:
+    writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
+    await writer.open(attempt)
+    writer.close()
+
+    assert take(reader) == [(attempt.id, "unknown")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def _write_and_hang(directory: Path, attempt: AttemptOpened, ready: "multiprocessing.synchronize.Event") -> None:
+    writer = OutboxWriter(directory)
+    asyncio.run(writer.open(attempt))
+    ready.set()
+    signal.pause()
+
+
+def test_killed_process_leaves_its_open_attempt_to_be_settled(tmp_path: Path) -> None:
+    context, attempt = multiprocessing.get_context("fork"), opened()
+    ready = context.Event()
+    process = context.Process(target=_write_and_hang, args=(tmp_path, attempt, ready))
+    process.start()
+    assert ready.wait(10)
+    assert process.pid is not None
+
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+    assert take(OutboxReader(tmp_path)) == [(attempt.id, "unknown")]
+
+
+async def test_torn_last_frame_is_ignored(tmp_path: Path) -> None:
+    writer, whole, torn = OutboxWriter(tmp_path), opened(), opened()
+    await writer.open(whole)
+    await writer.open(torn)
+    [log] = tmp_path.glob("*.log")
+
+    for cut in range(1, 40):
+        entries = list(read_entries(log.read_bytes()[:-cut]))
+
+        assert [entry.attempt.id for entry, _ in entries] == [whole.id]
+
+
+async def test_attempt_settled_in_a_later_segment_is_taken(tmp_path: Path) -> None:
+    writer, reader, attempt = OutboxWriter(tmp_path, segment_bytes=1), OutboxReader(tmp_path), opened()
+    await writer.open(attempt)
+    assert take(reader) == []
+    for _ in range(3):
+        other = opened()
+        await writer.open(other)
+        writer.settle(other.id, settled())
+    take(reader)
+    writer.settle(attempt.id, settled())
+
+    assert take(reader) == [(attempt.id, "exact")]
+    assert len(list(tmp_path.glob("*.log"))) == 1
+
+
+async def test_restarted_reader_counts_what_is_left_again_and_nothing_else(tmp_path: Path) -> None:
+    writer, attempt = OutboxWriter(tmp_path), opened()
+    await writer.open(attempt)
+    take(OutboxReader(tmp_path))
+    writer.settle(attempt.id, settled())
+
+    assert take(OutboxReader(tmp_path)) == [(attempt.id, "exact")]
+
+
+async def test_refusals_are_taken_once(tmp_path: Path) -> None:
+    writer, reader = OutboxWriter(tmp_path), OutboxReader(tmp_path)
+    refusal = RefusalRecord(uuid7(), "r", uuid4(), uuid4(), "chat", "x", 404, "model_not_found", "No.", 1)
+    writer.refuse(refusal)
+
+    sweep = reader.sweep(now=0)
+    reader.confirm(sweep)
+
+    assert sweep.refusals == [refusal]
+    assert reader.sweep(now=0).is_empty
+
+
+async def test_full_disk_refuses_the_attempt(tmp_path: Path) -> None:
+    writer = OutboxWriter(tmp_path)
+    os.dup2(os.open("/dev/full", os.O_WRONLY), writer._file)
+
+    with pytest.raises(OutboxUnavailable):
+        await writer.open(opened())
+
+
+async def test_flushed_outbox_takes_concurrent_attempts(tmp_path: Path) -> None:
+    writer, reader = OutboxWriter(tmp_path, flush_to_disk=True), OutboxReader(tmp_path)
+    attempts = [opened() for _ in range(20)]
+
+    await asyncio.gather(*(writer.open(attempt) for attempt in attempts))
+    for attempt in attempts:
+        writer.settle(attempt.id, settled())
+
+    assert sorted(take(reader)) == sorted((attempt.id, "exact") for attempt in attempts)
