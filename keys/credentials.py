@@ -11,9 +11,18 @@ MAX_LENGTH = 4096
 
 # Other people's keys, by how they begin: what they are, and where they belong.
 _BELONGS_ELSEWHERE = [
-    ("sk-ant-admin", "This is an Anthropic Admin key. It manages an organization and cannot call models. Paste an API key (sk-ant-api…)."),  # noqa: E501
-    ("sk-ant-oat", "This is a Claude subscription's OAuth token. It belongs to Claude Code and may not be used here. Paste an API key (sk-ant-api…)."),  # noqa: E501
-    ("sk-ant-ort", "This is a Claude subscription's refresh token. It belongs to Claude Code. Paste an API key (sk-ant-api…)."),  # noqa: E501
+    (
+        "sk-ant-admin",
+        "This is an Anthropic Admin key. It manages an organization and cannot call models. Paste an API key (sk-ant-api…).",
+    ),  # noqa: E501
+    (
+        "sk-ant-oat",
+        "This is a Claude subscription's OAuth token. It belongs to Claude Code and may not be used here. Paste an API key (sk-ant-api…).",
+    ),  # noqa: E501
+    (
+        "sk-ant-ort",
+        "This is a Claude subscription's refresh token. It belongs to Claude Code. Paste an API key (sk-ant-api…).",
+    ),  # noqa: E501
     ("sk-orq-", "This is a gateway key of orqadmin. It belongs in your application. Paste the provider's key here."),
     ("mk-orq-", "This is a management key of orqadmin. It belongs in your scripts. Paste the provider's key here."),
     ("sk-proj-", "This is an OpenAI key. Paste an Anthropic API key (sk-ant-api…)."),
@@ -67,6 +76,9 @@ def check_base_url(provider: str, base_url: str, *, allowed_origins: Collection[
     base_url = base_url.strip().rstrip("/")
     if not base_url:
         return ""
+    # The parser drops tabs and line breaks that others would send.
+    if re.search(r"\s", base_url) or not base_url.isprintable():
+        raise OriginNotAllowed("This is not a web address.")
     try:
         parts = urlsplit(base_url)
         port = parts.port
