@@ -6,7 +6,9 @@ from typing import Final
 from router.dialects.base import Dialect
 from router.dialects.chat import Chat
 from router.dialects.messages import Messages
+from router.dialects.responses import Responses
 
 CHAT: Final = Chat()
+RESPONSES: Final = Responses()
 MESSAGES: Final = Messages()
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (CHAT, MESSAGES)}
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (CHAT, RESPONSES, MESSAGES)}

@@ -25,6 +25,14 @@ def read_cache_control(fields: Fields) -> dict[str, Any]:
     return {"cache_control": control.values}
 
 
+def mark_own_block(blocks: list[dict[str, Any]], holder: Fields) -> list[dict[str, Any]]:
+    """Put a ``cache_control`` that stands beside a content, in ``holder``, on its last block; return the blocks."""
+    control = read_cache_control(holder)
+    if blocks and control:
+        blocks[-1] |= control
+    return blocks
+
+
 def mark_last_block(body: dict[str, Any], top_level: dict[str, Any]) -> None:
     """Put a top-level ``cache_control`` (as read_cache_control returns it) where it applies: on the last block.
 

@@ -13,7 +13,7 @@ from providers.base import UnreadableAnswer
 from router.dialects import envelope
 from router.dialects.answer import UNREADABLE, parse_answer, tool_arguments
 from router.dialects.base import ModelFacts, ParsedRequest, ReplyContext, StreamRenderer
-from router.dialects.caching import read_cache_control
+from router.dialects.caching import mark_own_block, read_cache_control
 from router.dialects.chat_stream import ChatStream, finish_reason
 from router.dialects.conversation import Conversation, text_block, tool_result_block, tool_use_block
 from router.dialects.fields import Fields
@@ -107,24 +107,16 @@ def _read_conversation(request: Fields) -> Conversation:
 def _add_message(conversation: Conversation, message: Fields) -> None:
     role = message.string("role")
     if role in ("system", "developer"):
-        conversation.system += _marked(message, _read_parts(message, _TEXT_ONLY))
+        conversation.system += mark_own_block(_read_parts(message, _TEXT_ONLY), message)
     elif role == "user":
-        conversation.add("user", _marked(message, _need_content(message, _read_parts(message, _USER_PARTS))))
+        conversation.add("user", mark_own_block(_need_content(message, _read_parts(message, _USER_PARTS)), message))
     elif role == "assistant":
-        conversation.add("assistant", _marked(message, _read_assistant(message)))
+        conversation.add("assistant", mark_own_block(_read_assistant(message), message))
     elif role == "tool":
         result = tool_result_block(message.required_string("tool_call_id"), _read_parts(message, _USER_PARTS))
-        conversation.add("user", _marked(message, [result]))
+        conversation.add("user", mark_own_block([result], message))
     else:
         raise message.refuse("role", "must be system, developer, user, assistant or tool.")
-
-
-def _marked(message: Fields, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put a ``cache_control`` that stands beside the content on the last block, where it means the same."""
-    control = read_cache_control(message)
-    if blocks and control:
-        blocks[-1] |= control
-    return blocks
 
 
 def _need_content(message: Fields, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
