@@ -27,7 +27,7 @@ def price_table() -> PriceTable:
 
 def price_at(offering_id: int, when: datetime) -> Price:
     """Return the price of one offering in force at ``when``, else NO_PRICE."""
-    return price_in_force(map(_price, models.Price.objects.filter(offering=offering_id)), when)
+    return price_in_force(map(read_price, models.Price.objects.filter(offering=offering_id)), when)
 
 
 def callable_offerings() -> OfferingQuerySet:
@@ -53,7 +53,7 @@ def _load_entries(offerings: OfferingQuerySet) -> list[CatalogEntry]:
             is_callable=row.is_callable,
             retires_on=row.retires_on,
             info=infos[row.model_id],
-            prices=tuple(map(_price, row.prices.all())),
+            prices=tuple(map(read_price, row.prices.all())),
         )
         for row in rows
     ]
@@ -78,7 +78,7 @@ def _model_entry(model: models.Model) -> ModelEntry:
     )
 
 
-def _price(row: models.Price) -> Price:
+def read_price(row: models.Price) -> Price:
     return Price(
         id=row.pk,
         base=read_rates({name: getattr(row, name) for name in RATE_FIELDS}),
