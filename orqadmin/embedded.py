@@ -155,6 +155,8 @@ class _Runner:
             capture_output=True,
             text=True,
             check=False,
+            # Ours may be closed to the user.
+            cwd="/",
             user=self.user.uid if self.user else None,
             group=self.user.gid if self.user else None,
             extra_groups=[] if self.user else None,

@@ -33,6 +33,7 @@ def spawn(
     user: User | None = None,
     env: Mapping[str, str] | None = None,
     argv0: str | None = None,
+    cwd: Path = Path("/"),
     pass_fds: Sequence[int] = (),
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
@@ -51,6 +52,7 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            cwd=cwd,
             env={**os.environ, **(env or {})},
             user=user.uid if user else None,
             group=user.gid if user else None,

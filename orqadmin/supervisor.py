@@ -24,6 +24,7 @@ LONGEST_RETRY_S = 30.0
 HEALTHY_AFTER_S = 30.0
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 TICK_S = 2.0
+PROJECT_DIR = Path(__file__).resolve().parent.parent
 # After the streams' DRAIN_S: time for the server to note what it cut off, and for the rest to stop.
 WRAP_UP_S = 2.0
 TOTAL_EXTRA_S = 5.0
@@ -243,11 +244,11 @@ def bind(host: str, port: int, *, patience_s: float = 1.0) -> socket.socket:
             time.sleep(0.1)
 
 
-def server_command(listener: socket.socket, application: str, *, drain_s: float) -> list[str]:
-    """Return the command of one uvicorn that serves ``application`` on a socket it inherits."""
+def server_arguments(listener: socket.socket, application: str, *, drain_s: float) -> list[str]:
+    """Return Python's arguments for one uvicorn that serves ``application`` on a socket it inherits."""
     # Forwarded headers are judged by the application, which knows the trusted proxies.
     return [
-        *(sys.executable, "-m", "uvicorn", application, "--fd", str(listener.fileno())),
+        *("-m", "uvicorn", application, "--fd", str(listener.fileno())),
         *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
         *("--timeout-graceful-shutdown", str(math.ceil(drain_s))),
     ]
@@ -276,10 +277,8 @@ def keep_logs_small(log_dir: Path) -> None:
             os.truncate(log, 0)
 
 
-def python_service(
-    name: str, arguments: Sequence[str], log_dir: Path, *, is_wanted: Callable[[], bool] = lambda: True, **env: str
-) -> Service:
-    """Return the service that runs ``python <arguments>`` with ``env`` added and logs to ``<name>.log``."""
-    return Service(
-        name, lambda: spawn([sys.executable, *arguments], log=log_dir / f"{name}.log", env=env), is_wanted=is_wanted
-    )
+def spawn_python(
+    arguments: Sequence[str], log: Path, *, pass_fds: Sequence[int] = (), **env: str
+) -> subprocess.Popen[bytes]:
+    """Start ``python <arguments>`` in the project's folder with ``env`` added."""
+    return spawn([sys.executable, *arguments], log=log, env=env, cwd=PROJECT_DIR, pass_fds=pass_fds)

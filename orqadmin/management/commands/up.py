@@ -2,7 +2,9 @@
 
 import os
 import socket
+import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from django.db import DatabaseError, connection
 from keys.models import ProviderKey
 from orqadmin import embedded
 from orqadmin.preparation import prepare
-from orqadmin.processes import StartError, spawn
+from orqadmin.processes import StartError
 from orqadmin.supervisor import (
     Service,
     Supervisor,
@@ -24,8 +26,8 @@ from orqadmin.supervisor import (
     is_ready,
     keep_logs_small,
     only_one,
-    python_service,
-    server_command,
+    server_arguments,
+    spawn_python,
 )
 from teams.services import setup_link
 
@@ -101,9 +103,10 @@ def check_redis() -> None:
 
 def start_server(supervisor: Supervisor, listener: socket.socket, log_dir: Path) -> None:
     """Start web and gateway and wait until they serve; raise SupervisorError if they end instead."""
-    command = server_command(listener, "orqadmin.asgi:app", drain_s=settings.DRAIN_S)
+    arguments = server_arguments(listener, "orqadmin.asgi:app", drain_s=settings.DRAIN_S)
     log = log_dir / "web.log"
-    process = supervisor.start(Service("web", lambda: spawn(command, log=log, pass_fds=[listener.fileno()])))
+    start = partial(spawn_python, arguments, log, pass_fds=[listener.fileno()])
+    process = supervisor.start(Service("web", start))
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104  # compared, not bound
     while not is_ready(host, settings.PORT):
         if process.poll() is not None:
@@ -113,16 +116,19 @@ def start_server(supervisor: Supervisor, listener: socket.socket, log_dir: Path)
 
 def background_services(log_dir: Path) -> list[Service]:
     """Return what works beside the server, each its own process."""
-    # A worker that is asked to stop hands its tasks back instead of finishing them.
-    quick_stop = {"REMAP_SIGTERM": "SIGQUIT"}
     celery = ["-m", "celery", "-A", "orqadmin"]
-    lean = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    schedule = str(settings.DATA_DIR / "beat.schedule")
+    worker = [*celery, "worker", "--pool", "threads", "-c", "4", "--without-gossip", "--without-mingle", "-l", "INFO"]
+    beat = [*celery, "beat", "--pidfile=", "-s", str(settings.DATA_DIR / "beat.schedule"), "-l", "INFO"]
+
+    def start(name: str, arguments: list[str], **env: str) -> Callable[[], subprocess.Popen[bytes]]:
+        return partial(spawn_python, arguments, log_dir / f"{name}.log", **env)
+
     return [
-        python_service("ship_usage", [MANAGE, "ship_usage"], log_dir),
-        python_service("worker", [*celery, "worker", "--pool", "threads", "-c", "4", *lean], log_dir, **quick_stop),
-        python_service("beat", [*celery, "beat", "--pidfile=", "-s", schedule, "--loglevel", "INFO"], log_dir),
-        python_service("simulator", [MANAGE, "simulate_provider"], log_dir, is_wanted=simulator_is_wanted),
+        Service("ship_usage", start("ship_usage", [MANAGE, "ship_usage"])),
+        # A worker that is asked to stop hands its tasks back instead of finishing them.
+        Service("worker", start("worker", worker, REMAP_SIGTERM="SIGQUIT")),
+        Service("beat", start("beat", beat)),
+        Service("simulator", start("simulator", [MANAGE, "simulate_provider"]), is_wanted=simulator_is_wanted),
     ]
 
 
