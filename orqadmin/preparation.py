@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from catalog.services import sync_catalog
 from orqadmin.processes import StartError
 from teams.services import ensure_admin, ensure_workspace
 
@@ -32,7 +33,7 @@ def prepare(say: Callable[[str], None]) -> None:
     if _has_waiting_migrations():
         say("Setting up the database…")
         call_command("migrate", interactive=False, verbosity=0)
-    call_command("sync_catalog", verbosity=0)
+    sync_catalog()
     ensure_workspace()
     if settings.ADMIN_EMAIL:
         ensure_admin(settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD)

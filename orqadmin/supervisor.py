@@ -34,6 +34,10 @@ class SupervisorError(StartError):
     """The product cannot start here."""
 
 
+class AlreadyRunning(SupervisorError):
+    """Another process serves from this data directory."""
+
+
 @dataclass(frozen=True)
 class Service:
     """A process to keep alive. ``is_wanted`` is asked before it is first started, about every two seconds."""
@@ -205,7 +209,7 @@ class Supervisor:
 
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for this process; raise SupervisorError if it is held already or cannot be written."""
+    """Hold the data directory for this process; raise AlreadyRunning if another has it."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -217,7 +221,7 @@ def only_one(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SupervisorError(
+            raise AlreadyRunning(
                 f"Already running on {data_dir} as process {file.read().strip()}: stop that one first."
             ) from None
         file.truncate()
