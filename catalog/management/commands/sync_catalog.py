@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from catalog.sync import sync_catalog
+from catalog.services import sync_catalog
 
 
 class Command(BaseCommand):

@@ -84,8 +84,8 @@ def _sync_offerings(listed: Sequence[ListedModel]) -> int:
             "retires_on": offering.retires_on,
             "is_listed": True,
         }
-        for model in listed
-        for offering in _with_simulated(model).offerings
+        for model in map(_with_simulated, listed)
+        for offering in model.offerings
     }
     existing = {(row.provider, row.region, row.model_id): row for row in Offering.objects.all()}
     dropped = [row for key, row in existing.items() if key not in wanted and row.is_listed]
