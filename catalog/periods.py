@@ -44,9 +44,9 @@ class Period:
 class Succession:
     """What has to happen to an offering's prices: some withdrawn unused, one ended, some added in order."""
 
-    withdrawn: Sequence[Price] = ()
+    withdrawn: tuple[Price, ...] = ()
     reopened: Price | None = None
-    added: Sequence[Period] = ()
+    added: tuple[Period, ...] = ()
 
 
 def published_periods(provider: str, upstream_id: str, overrides: Iterable[PriceOverride]) -> list[Period]:
@@ -70,17 +70,17 @@ def plan_succession(stored: Sequence[Price], published: Sequence[Period], now: d
     A price that has been in force is never changed, for the ledger refers to it: another follows it, from the
     date published, or from ``now`` where none is. Only one that is still to come can be withdrawn.
     """
-    dropped = [price for price in stored if _is_to_come(price, now) and not _is_published(price, published)]
+    dropped = tuple(price for price in stored if _is_to_come(price, now) and not _is_published(price, published))
     kept = [price for price in stored if price not in dropped]
     if not kept:
-        return Succession(withdrawn=dropped, added=published)
+        return Succession(withdrawn=dropped, added=tuple(published))
     last = kept[-1]
     later = [period for period in published if _starts_after(period, last)]
     if later and later[0].says_the_same_as(last):
         later = later[1:]
     if not later and published and not published[-1].says_the_same_as(last):
         later = [replace(published[-1], start=now)]
-    return Succession(withdrawn=dropped, reopened=last if dropped and not later else None, added=later)
+    return Succession(withdrawn=dropped, reopened=last if dropped and not later else None, added=tuple(later))
 
 
 def _find_in_package(provider: str, upstream_id: str) -> ModelInfo | None:
