@@ -9,30 +9,22 @@ from providers.secret import Secret
 
 MAX_LENGTH = 4096
 
+_PASTE = "Paste an Anthropic API key (sk-ant-api…)."
 # Other people's keys, by how they begin: what they are, and where they belong.
-_BELONGS_ELSEWHERE = [
-    (
-        "sk-ant-admin",
-        "This is an Anthropic Admin key. It manages an organization and cannot call models. Paste an API key (sk-ant-api…).",
-    ),  # noqa: E501
-    (
-        "sk-ant-oat",
-        "This is a Claude subscription's OAuth token. It belongs to Claude Code and may not be used here. Paste an API key (sk-ant-api…).",
-    ),  # noqa: E501
-    (
-        "sk-ant-ort",
-        "This is a Claude subscription's refresh token. It belongs to Claude Code. Paste an API key (sk-ant-api…).",
-    ),  # noqa: E501
-    ("sk-orq-", "This is a gateway key of orqadmin. It belongs in your application. Paste the provider's key here."),
-    ("mk-orq-", "This is a management key of orqadmin. It belongs in your scripts. Paste the provider's key here."),
-    ("sk-proj-", "This is an OpenAI key. Paste an Anthropic API key (sk-ant-api…)."),
-    ("sk-or-", "This is an OpenRouter key. Paste an Anthropic API key (sk-ant-api…)."),
-    ("AKIA", "This is an AWS access key id. It belongs to AWS Bedrock. Paste an Anthropic API key (sk-ant-api…)."),
-    ("ASIA", "This is a temporary AWS access key id. Paste an Anthropic API key (sk-ant-api…)."),
-    ("ABSK", "This is an AWS Bedrock API key. Paste an Anthropic API key (sk-ant-api…)."),
-    ("AIza", "This is a Google API key. Paste an Anthropic API key (sk-ant-api…)."),
-    ("{", "This is JSON, such as a Google service account. Paste an Anthropic API key (sk-ant-api…)."),
-]
+_BELONGS_ELSEWHERE = {
+    "sk-ant-admin": f"This is an Anthropic Admin key: it manages an organization and calls no models. {_PASTE}",
+    "sk-ant-oat": f"This is a Claude subscription's OAuth token: it belongs in Claude Code and nowhere else. {_PASTE}",
+    "sk-ant-ort": f"This is a Claude subscription's refresh token: it belongs in Claude Code. {_PASTE}",
+    "sk-orq-": "This is a gateway key of orqadmin: it belongs in your application. Paste the provider's key here.",
+    "mk-orq-": "This is a management key of orqadmin: it belongs in your scripts. Paste the provider's key here.",
+    "sk-proj-": f"This is an OpenAI key. {_PASTE}",
+    "sk-or-": f"This is an OpenRouter key. {_PASTE}",
+    "AKIA": f"This is an AWS access key ID: it belongs to AWS Bedrock. {_PASTE}",
+    "ASIA": f"This is a temporary AWS access key ID. {_PASTE}",
+    "ABSK": f"This is an AWS Bedrock API key. {_PASTE}",
+    "AIza": f"This is a Google API key. {_PASTE}",
+    "{": f"This is JSON, such as a Google service account. {_PASTE}",
+}
 
 
 class CredentialInvalid(ValueError):
@@ -52,7 +44,7 @@ def read_credential(provider: str, text: str, *, base_url: str = "") -> Secret:
     text = text.strip()
     if not text:
         raise CredentialInvalid("Paste the API key.")
-    for prefix, message in _BELONGS_ELSEWHERE:
+    for prefix, message in _BELONGS_ELSEWHERE.items():
         if text.startswith(prefix):
             raise CredentialInvalid(message)
     if re.search(r"\s", text):

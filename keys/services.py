@@ -7,7 +7,7 @@ by name on commit, and losing that message only delays it.
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -149,9 +149,7 @@ def revoke_version(version: KeyVersion, *, actor: Actor | None) -> KeyVersion:
         return version
     version.state, version.revoked_at, version.draining_until = KeyVersion.State.REVOKED, timezone.now(), None
     version.save(update_fields=["state", "revoked_at", "draining_until"])
-    record_event(
-        actor, "provider_key.revoke_version", key, workspace=key.workspace, after={"version": version.number}
-    )
+    record_event(actor, "provider_key.revoke_version", key, workspace=key.workspace, after={"version": version.number})
     return version
 
 
@@ -172,10 +170,9 @@ def edit_provider_key(
     """
     key = _locked(key)
     before, origin_before = _shown(key), key.sealed_origin
-    for field, value in changes.items():
-        if field == "base_url":
-            value = check_base_url(key.provider, value, allowed_origins=allowed_origins())
-        setattr(key, field, value)
+    for name, value in changes.items():
+        setattr(key, name, value)
+    key.base_url = check_base_url(key.provider, key.base_url, allowed_origins=allowed_origins())
     moved = key.sealed_origin != origin_before
     if moved and secret is None:
         raise SecretRequired("Paste the API key again: a stored key is never sent to a new address.")
@@ -226,9 +223,7 @@ def versions_with_same_secret(
     return list(same.exclude(provider_key=but_not) if but_not else same)
 
 
-def request_test_call(
-    version: KeyVersion, *, kind: TestCall.Kind, actor: Actor | None, model: str = ""
-) -> TestCall:
+def request_test_call(version: KeyVersion, *, kind: TestCall.Kind, actor: Actor | None, model: str = "") -> TestCall:
     """Queue a test call. The row is what counts: a lost message is published again by beat.
 
     Raises VersionRevoked.
@@ -283,7 +278,7 @@ class TestResult:
     latency_ms: int
     status: int | None = None
     upstream_request_id: str = ""
-    counts: TokenCounts = TokenCounts()
+    counts: TokenCounts = field(default_factory=TokenCounts)
 
 
 def perform_test_call(call: TestCall) -> TestResult:

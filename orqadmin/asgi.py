@@ -11,9 +11,9 @@ from django.core.asgi import get_asgi_application
 
 web = get_asgi_application()
 
-from router.app import GATEWAY_PREFIXES
-from router.app import app as gateway
-from router.asgi_types import Receive, Scope, Send
+from router.app import GATEWAY_PREFIXES  # noqa: E402  # Django is set up by now
+from router.app import app as gateway  # noqa: E402
+from router.asgi_types import Receive, Scope, Send  # noqa: E402
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,8 +11,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     # ``expires`` keeps ticks from piling up while no worker runs.
-    "publish-waiting-test-calls": {"task": "keys.publish_waiting_test_calls", "schedule": 15, "options": {"expires": 14}},
-    "end-drained-versions": {"task": "keys.end_drained_versions", "schedule": 30, "options": {"expires": 29}},
-    "aggregate-days": {"task": "usage.aggregate_days", "schedule": 10, "options": {"expires": 9}},
-    "make-partitions": {"task": "usage.make_partitions", "schedule": 3600, "options": {"expires": 3000}},
+    task: {"task": task, "schedule": every_s, "options": {"expires": every_s - 1}}
+    for task, every_s in {
+        "keys.publish_waiting_test_calls": 15,
+        "keys.end_drained_versions": 30,
+        "usage.aggregate_days": 10,
+        "usage.make_partitions": 3600,
+    }.items()
 }

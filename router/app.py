@@ -20,22 +20,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orqadmin.settings")
 if not apps.ready:
     django.setup()
 
-from django.conf import settings  # noqa: E402  # needs the setup above when this application runs alone
-from django.db import connection as django_connection  # noqa: E402
-from psycopg import AsyncConnection  # noqa: E402
+from django.conf import settings  # needs the setup above when this application runs alone
+from django.db import connection as django_connection
+from psycopg import AsyncConnection
 
-from router.asgi_types import Receive, Scope, Send  # noqa: E402
-from router.auth import authenticate, read_token  # noqa: E402
-from router.call import Call, Inbound, Metadata, Timeouts  # noqa: E402
-from router.dialects import CHAT, MESSAGES, RESPONSES  # noqa: E402
-from router.dialects.base import Dialect, ParsedRequest, RequestRefused  # noqa: E402
-from router.dialects.messages import replace_model  # noqa: E402
-from router.facts import facts_of  # noqa: E402
-from router.models_list import native_models, router_model, router_models  # noqa: E402
-from router.outbox import OutboxUnavailable, OutboxWriter  # noqa: E402
-from router.plan import Plan, make_plan  # noqa: E402
-from router.snapshot import GatewayKeyEntry, Snapshot, SnapshotHolder  # noqa: E402
-from usage.records import RefusalRecord, uuid7  # noqa: E402
+from router.asgi_types import Receive, Scope, Send
+from router.auth import authenticate, read_token
+from router.call import Call, Inbound, Metadata, Timeouts
+from router.dialects import CHAT, MESSAGES, RESPONSES
+from router.dialects.base import Dialect, ParsedRequest, RequestRefused
+from router.dialects.messages import replace_model
+from router.facts import facts_of
+from router.models_list import native_models, router_model, router_models
+from router.outbox import OutboxUnavailable, OutboxWriter
+from router.plan import Plan, make_plan
+from router.snapshot import GatewayKeyEntry, Snapshot, SnapshotHolder
+from usage.records import RefusalRecord, uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,25 @@ FIRST_SNAPSHOT_S = 20.0
 
 # Request headers that are ours, or belong to the connection; all others pass to the native endpoint's provider.
 _DROPPED_REQUEST_HEADERS = frozenset(
-    ["accept-encoding", "authorization", "connection", "content-length", "cookie", "expect", "forwarded", "host"]
-    + ["keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "via", "x-api-key", "x-real-ip"]
+    [
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-api-key",
+        "x-real-ip",
+    ]
 )
 _DROPPED_REQUEST_PREFIXES = ("x-orq-", "x-forwarded-", "proxy-", "cf-", "x-amzn-")
 
@@ -74,9 +91,8 @@ class Gateway:
 
     async def wait_for_snapshot(self) -> None:
         """Wait for the first snapshot, but not for ever: without a database ``/readyz`` says so."""
-        deadline = time.monotonic() + FIRST_SNAPSHOT_S
-        while self.holder.current is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.holder.loaded.wait(), FIRST_SNAPSHOT_S)
 
     async def close(self) -> None:
         """Let the calls that still run end, then cut them; each is settled either way."""
@@ -195,9 +211,7 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
 }
 
 
-async def _call_model(
-    gateway: Gateway, endpoint: Endpoint, inbound: Inbound, receive: Receive, send: Send
-) -> None:
+async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, receive: Receive, send: Send) -> None:
     key = _authenticate(gateway, inbound)
     raw = await _read_body(receive, inbound)
     dialect, asked = endpoint.dialect, ""
@@ -241,9 +255,7 @@ async def _call_model(
         call.abandon(task)
 
 
-def _outbound(
-    dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbound
-) -> tuple[bytes, Mapping[str, str]]:
+def _outbound(dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbound) -> tuple[bytes, Mapping[str, str]]:
     upstream_model = plan.candidates[0].upstream_model
     if dialect is MESSAGES:
         body = parsed.raw if parsed.model == upstream_model else replace_model(parsed.raw, upstream_model)

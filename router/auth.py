@@ -33,7 +33,7 @@ def authenticate(token: str, keys: Mapping[str, GatewayKeyEntry], *, now: float)
         raise _unauthorized("authentication_required", "This is not a gateway key (sk-orq-…). Copy it again.") from None
     entry = keys.get(public_id)
     digest = hash_token(token)
-    if entry is None or not any([hmac.compare_digest(digest, known) for known in entry.sha256s]):
+    if entry is None or not any(hmac.compare_digest(digest, known) for known in entry.sha256s):
         raise _unauthorized("invalid_api_key", "This gateway key is unknown or was revoked.")
     if entry.expires_at is not None and entry.expires_at <= now:
         raise _unauthorized("expired_api_key", "This gateway key has expired. Create a new one under API Keys.")

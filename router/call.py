@@ -37,7 +37,16 @@ CHARACTERS_PER_TOKEN = 3.5
 
 # Reply headers of the provider that are not the client's business, or no longer true.
 _DROPPED_REPLY_HEADERS = frozenset(
-    ["connection", "content-encoding", "content-length", "date", "keep-alive", "server", "set-cookie", "transfer-encoding"]
+    [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "date",
+        "keep-alive",
+        "server",
+        "set-cookie",
+        "transfer-encoding",
+    ]
 )
 # What makes the next key worth trying: this one is refused, whatever the request.
 _KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
@@ -138,7 +147,8 @@ class Call:
             attempt.upstream_request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
             if response.status >= 300:
                 return await self._relay_error(attempt, response, send, is_last=is_last)
-            if response.content_type == "text/event-stream":
+            # What was asked for decides; a proxy on the way may have lost the content type.
+            if self._parsed.stream or response.content_type == "text/event-stream":
                 await self._relay_stream(attempt, response, send)
             else:
                 await self._relay_answer(attempt, response, send)

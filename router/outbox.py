@@ -1,10 +1,10 @@
 """The outbox: each gateway process appends what it calls, and how it ended, to log files of its own.
 
-A record is written before the upstream is called and another once the call is settled, each with one ``write`` that is
-in the kernel's hands when it returns: it survives the death of the process, kill -9 included. (``FULL`` adds a
-flush to the disk before the call goes out, for machines that lose power.) A process holds a lock on ``<writer>.lock`` for
-as long as it lives; the logs of a writer whose lock is free are complete, and what is still open in them ended with it.
-Logs are cut into segments so that the shipper can remove what it has counted.
+A record is written before the upstream is called and another once the call is settled, each with one ``write`` that
+is in the kernel's hands when it returns: it survives the death of the process, kill -9 included. (``FULL`` adds a
+flush to the disk before the call goes out, for machines that lose power.) A process holds a lock on ``<writer>.lock``
+for as long as it lives; the logs of a writer whose lock is free are complete, and what is still open in them ended with
+it. Logs are cut into segments so that the shipper can remove what it has counted.
 
 A frame is: length of the payload (4 bytes), its CRC-32 (4 bytes), the payload. A torn last frame is ignored.
 """

@@ -50,11 +50,10 @@ def make_plan(
 def _find(model: str, catalog: CatalogIndex, *, is_native: bool) -> tuple[str, str, str, CatalogEntry | None]:
     if is_native and "/" not in model:
         # The native endpoint's clients send bare ids, and a new model must work on the day it comes out.
-        entry = catalog.find("anthropic", model)
-        if entry:
-            return "anthropic", entry.model, entry.upstream_id, entry
-        if model.startswith("claude-"):
+        known = catalog.find("anthropic", model)
+        if known is None:
             return "anthropic", model, model, None
+        return "anthropic", known.model, known.upstream_id, known
     try:
         entry = catalog.resolve(model)
     except UnknownModel as unknown:

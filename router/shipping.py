@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from providers.base import TokenCounts
 from router.outbox import Opened, Settled, is_writer_alive, read_entries
 from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, RefusalRecord
-from providers.base import TokenCounts
 
 logger = logging.getLogger(__name__)
 

@@ -98,10 +98,12 @@ class SnapshotHolder:
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
+        self.loaded = asyncio.Event()
 
     async def reload(self) -> None:
         """Build a new snapshot in a thread and put it in place."""
         self.current = await asyncio.to_thread(_in_own_connection, load_snapshot)
+        self.loaded.set()
 
     async def follow(self, connect: Callable[[], Any]) -> None:
         """Stay current until cancelled. ``connect`` returns an awaitable psycopg.AsyncConnection in autocommit mode."""

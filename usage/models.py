@@ -52,7 +52,7 @@ class Attempt(models.Model):
     tags = ArrayField(models.TextField())
     stream = models.BooleanField()
     state = models.CharField(max_length=8, choices=State)
-    certainty = models.CharField(max_length=10, choices=Certainty, null=True)
+    certainty = models.CharField(max_length=10, choices=Certainty, null=True)  # noqa: DJ001  # null until settled
     status = models.SmallIntegerField(null=True)
     error_code = models.CharField(max_length=60)
     final = models.BooleanField()

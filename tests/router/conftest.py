@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 import uvicorn
+from catalog.services import sync_catalog
 from django.db import connection
 
-from catalog.services import sync_catalog
 from keys.models import ProviderKey
 from keys.services import create_provider_key
 from providers.secret import Secret
@@ -98,16 +98,14 @@ def rig(transactional_db: None, stub: Stub, settings: Any, tmp_path: Path) -> It
     )
     created = create_gateway_key(workspace, name="app", actor=None)
     with running_gateway() as url:
-        yield Rig(
-            url, stub, workspace, key, created.key, created.token.text, OutboxReader(settings.OUTBOX_DIR)
-        )
+        yield Rig(url, stub, workspace, key, created.key, created.token.text, OutboxReader(settings.OUTBOX_DIR))
 
 
-class running_gateway:  # noqa: N801  # used like a function
+class running_gateway:  # used like a function
     """Serve the whole application on a free port, in a thread."""
 
     def __enter__(self) -> str:
-        from orqadmin.asgi import app  # noqa: PLC0415  # the application starts with the test, not with collection
+        from orqadmin.asgi import app  # the application starts with the test, not with collection
 
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
