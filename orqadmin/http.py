@@ -1,6 +1,7 @@
 """What every request passes through, and what every page is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, ItemsView
+from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any
@@ -10,6 +11,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
+
+from orqadmin.navigation import navigation_for
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -59,19 +62,19 @@ class NoVariablesFilter(SafeExceptionReporterFilter):
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: TracebackType
-    ) -> list[tuple[str, Any]]:
-        return []
+    ) -> ItemsView[str, Any]:
+        return {}.items()
 
     def get_safe_settings(self) -> dict[str, Any]:
         return {}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Give templates the workspace and the member's rights, where the URL has them."""
-    workspace = getattr(request, "workspace", None)
+    """Give templates the workspace and the member's role, where the URL has them, and the sidebar on demand."""
     return {
-        "workspace": workspace,
+        "workspace": getattr(request, "workspace", None),
         "membership": getattr(request, "membership", None),
+        "navigation": partial(navigation_for, request),
         "public_url": settings.PUBLIC_URL,
     }
 

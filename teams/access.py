@@ -7,9 +7,11 @@ from typing import Concatenate, ParamSpec
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -47,10 +49,8 @@ class WorkspaceRequest(HttpRequest):
     htmx: HtmxDetails
     workspace: Workspace
     membership: Membership
-
-    def may(self, right: Right) -> bool:
-        """Whether the member's role has ``right``; set on the request by ``requires``."""
-        raise AssertionError("set by requires")  # replaced per request
+    # Whether the member's role has a right.
+    may: Callable[[Right], bool]
 
 
 def requires(
@@ -62,13 +62,15 @@ def requires(
     """Let only members of the URL's workspace whose role has ``right`` reach the view.
 
     Signed out: to the sign-in form and back. A workspace that is not yours does not exist (404); a right
-    your role lacks is a 403 that says whom to ask. The view gets ``request.workspace`` and no slug.
+    your role lacks is a 403 that says whom to ask. The view gets ``request.workspace`` and no slug, and times in
+    its templates are in the viewer's zone, else the workspace's.
     """
 
     def decorate(view: Callable[Concatenate[WorkspaceRequest, P], HttpResponse]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(request: WorkspaceRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not request.user.is_authenticated:
+            visitor: User | AnonymousUser = request.user
+            if isinstance(visitor, AnonymousUser):
                 return _to_sign_in(request)
             membership = (
                 Membership.objects.select_related("workspace")
@@ -79,10 +81,11 @@ def requires(
                 raise Http404
             request.workspace, request.membership = membership.workspace, membership
             rights = RIGHTS_OF[membership.role]
-            request.may = rights.__contains__  # type: ignore[method-assign]
+            request.may = rights.__contains__
             if right not in rights:
                 raise PermissionDenied(f"Your role here is {membership.get_role_display()}; it may not {right}.")
-            return view(request, *args, **kwargs)
+            with timezone.override(request.user.time_zone or request.workspace.time_zone):
+                return view(request, *args, **kwargs)
 
         guarded.required_right = right  # type: ignore[attr-defined]  # read by the access test
         return guarded

@@ -27,14 +27,14 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     """A person who signs in with an e-mail address; roles are per workspace, on Membership."""
 
-    username = None
+    username = None  # type: ignore[assignment]  # e-mail addresses name users
     email = models.EmailField(unique=True)
     time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the workspace's zone.")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()  # type: ignore[misc]  # no username, so not Django's manager
+    objects = UserManager()  # type: ignore[misc, assignment]  # no username, so not Django's manager
 
     def __str__(self) -> str:
         return self.email

@@ -26,9 +26,9 @@ _PLACE_IN_ERROR = re.compile(r" - at `\$\.?([^`]*)`$|missing required field `([^
 
 
 def replace_model(raw: bytes, new_model: str) -> bytes:
-    """Return ``raw`` with the top-level ``model`` value replaced and every other byte kept.
+    """Return ``raw``, which ``Messages.parse`` took, with its ``model`` value replaced and every other byte kept.
 
-    Raises RequestRefused if ``raw`` does not have exactly one such value.
+    Raises RequestRefused if the outermost object does not have exactly one such value.
     """
     start, end = _model_span(raw)
     return raw[:start] + msgspec.json.encode(new_model) + raw[end:]
