@@ -3,8 +3,9 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from orqadmin import embedded
 from orqadmin.processes import StartError, stop
 from orqadmin.supervisor import AlreadyRunning, only_one
 
-# In one transaction with what follows: a backup that cannot be read leaves the database as it was.
-EMPTY_IT = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+# One transaction around all: a backup that cannot be read leaves the database as it was.
+BEFORE = b"BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;\n"
+AFTER = b"COMMIT;\n"
 
 
 class BackupError(StartError):
@@ -50,17 +52,34 @@ def restore(path: Path) -> None:
     _run("pg_restore", "--list", str(path))
     with _database(may_be_served=False):
         _refuse_if_used()
-        read = [_program("pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
-        write = [
-            *(_program("psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
-            *("--output=/dev/null", "--command", EMPTY_IT, "--file=-", _conninfo()),
-        ]
-        with subprocess.Popen(read, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as reader:  # noqa: S603
-            result = subprocess.run(  # noqa: S603
-                write, stdin=reader.stdout, env=_environment(), capture_output=True, text=True, check=False
-            )
-        if result.returncode or reader.returncode:
-            raise BackupError(f"Nothing was changed: {_reason(result.stderr)}")
+        _replay(path)
+
+
+def _replay(path: Path) -> None:
+    """Pipe the backup's statements into psql, and commit them only if pg_restore came to its end."""
+    read = [_program("pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
+    write = [_program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", _conninfo()]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(read, stdout=subprocess.PIPE, stderr=errors) as reader,  # noqa: S603
+        subprocess.Popen(write, stdin=subprocess.PIPE, stderr=errors, env=_environment()) as writer,  # noqa: S603
+    ):
+        assert reader.stdout is not None
+        assert writer.stdin is not None
+        try:
+            writer.stdin.write(BEFORE)
+            shutil.copyfileobj(reader.stdout, writer.stdin)
+            if reader.wait() == 0:
+                writer.stdin.write(AFTER)
+            writer.stdin.close()
+        except BrokenPipeError:
+            # psql gave up: pg_restore need not go on, and what it wrote is not wanted.
+            reader.stdout.close()
+            with suppress(BrokenPipeError):
+                writer.stdin.close()
+        if writer.wait() or reader.wait():
+            errors.seek(0)
+            raise BackupError(f"Nothing was changed: {_reason(errors.read().decode(errors='replace'))}")
 
 
 @contextmanager
