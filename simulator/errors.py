@@ -1,0 +1,24 @@
+"""A refusal in the provider's own envelope."""
+
+from collections.abc import Mapping
+
+
+class ApiError(Exception):
+    """An answer of status 4xx or 5xx; ``kind`` is the envelope's ``error.type``."""
+
+    def __init__(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+        self.headers = dict(headers or {})
+
+    def envelope(self, request_id: str) -> dict[str, object]:
+        """Return the body: ``{"type": "error", "error": {"type", "message"}, "request_id"}``."""
+        error = {"type": self.kind, "message": self.message}
+        return {"type": "error", "error": error, "request_id": request_id}
+
+
+def invalid(message: str) -> ApiError:
+    """Return the 400 that refuses a request as wrong."""
+    return ApiError(400, "invalid_request_error", message)
