@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from secrets import token_urlsafe
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from catalog.providers import PROVIDERS, CredentialField, Provider
 from catalog.queries import load_index
-from keys.credentials import read_credential
+from keys.credentials import make_simulated_secret, read_credential
 from keys.models import KeyVersion, ProviderKey, TestCall
 from keys.services import (
     NotCallable,
@@ -243,7 +242,7 @@ def _callable_provider(slug: str) -> Provider:
 def _read_credentials(provider: Provider, given: Credentials, *, base_url: str) -> Secret:
     """Return the secret in ``given``. A simulated provider needs none and gets one made up."""
     if provider.is_simulated and not given:
-        return Secret(f"simulated-{token_urlsafe(24)}")
+        return make_simulated_secret()
     _refuse_unknown(given, (_API_KEY,), provider=provider, group="credentials")
     if _API_KEY.name not in given:
         raise ApiError(422, "invalid_request", "This field is required.", field=f"credentials.{_API_KEY.name}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 from catalog.providers import PROVIDERS
@@ -58,6 +59,11 @@ def read_credential(provider: str, text: str, *, base_url: str = "") -> Secret:
     if provider == "anthropic" and not base_url and not text.startswith("sk-ant-"):
         raise CredentialInvalid("Anthropic's API keys begin with sk-ant-api. Copy the key from console.anthropic.com.")
     return Secret(text)
+
+
+def make_simulated_secret() -> Secret:
+    """Return a key that the simulated provider takes, of an organisation of its own."""
+    return Secret(f"sk-ant-sim-own{token_hex(12)}")
 
 
 def check_base_url(provider: str, base_url: str, *, allowed_origins: Collection[str]) -> str:

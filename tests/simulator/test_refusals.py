@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from keys.credentials import make_simulated_secret
 from simulator.app import Simulator
 from simulator.limits import Limits
 from tests.simulator.conftest import KEY, MODEL, Client, Clock, events_in, request_of
@@ -257,3 +258,9 @@ def test_the_anthropic_sdk_reads_answers_and_streams(running: Running) -> None:
 
     assert message.content[0].text == streamed.content[0].text
     assert message.usage.output_tokens == streamed.usage.output_tokens
+
+
+async def test_a_secret_made_for_the_simulator_is_taken(client: Client) -> None:
+    client.key = make_simulated_secret().reveal()
+
+    assert (await client.get("/v1/models")).status_code == 200
