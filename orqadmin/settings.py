@@ -192,7 +192,7 @@ DEFAULT_WORKSPACE_TIME_ZONE = os.environ.get("ORQADMIN_TIME_ZONE", "UTC")
 # Static files
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(os.environ.get("ORQADMIN_STATIC_ROOT", DATA_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
