@@ -47,11 +47,13 @@ def check_database() -> None:
     # Short, for a person waits; psycopg's own default is two minutes.
     connection.settings_dict["OPTIONS"].setdefault("connect_timeout", 5)
     try:
-        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version_num")
+            version_number = int(cursor.fetchone()[0])
     except DatabaseError as error:
         reason = str(error).strip().splitlines() or ["no reason given"]
         raise PreparationError(f"Cannot reach the database of DATABASE_URL: {reason[-1].strip()}") from None
-    if connection.pg_version < OLDEST_POSTGRES:
+    if version_number < OLDEST_POSTGRES:
         raise PreparationError("DATABASE_URL names a PostgreSQL that is too old: 15 or newer is needed.")
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -282,7 +282,7 @@ def keep_logs_small(log_dir: Path) -> None:
 
 
 def spawn_python(
-    arguments: Sequence[str], log: Path, *, pass_fds: Sequence[int] = (), **env: str
+    arguments: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start ``python <arguments>`` in the project's folder with ``env`` added."""
     return spawn([sys.executable, *arguments], log=log, env=env, cwd=PROJECT_DIR, pass_fds=pass_fds)

@@ -121,7 +121,7 @@ def background_services(log_dir: Path) -> list[Service]:
     beat = [*celery, "beat", "--pidfile=", "-s", str(settings.DATA_DIR / "beat.schedule"), "-l", "INFO"]
 
     def start(name: str, arguments: list[str], **env: str) -> Callable[[], subprocess.Popen[bytes]]:
-        return partial(spawn_python, arguments, log_dir / f"{name}.log", **env)
+        return partial(spawn_python, arguments, log_dir / f"{name}.log", env=env)
 
     return [
         Service("ship_usage", start("ship_usage", [MANAGE, "ship_usage"])),
