@@ -219,6 +219,10 @@ def _split_frames(stream: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _data_of(frame: bytes) -> bytes:
+    # Nearly every frame is one event line and one data line.
+    before, _, data = frame.partition(b"\ndata: ")
+    if data and b"data:" not in before and b"\n" not in data:
+        return data
     lines = [line[5:].removeprefix(b" ") for line in frame.split(b"\n") if line.startswith(b"data:")]
     return lines[0] if len(lines) == 1 else b"\n".join(lines)
 
