@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
 
 from catalog.prices import Price, price_in_force
-from catalog.providers import PROVIDERS
+from catalog.providers import PROVIDERS, Provider
 
 # What other gateways call our providers.
 _FOREIGN_PREFIXES = {"bedrock": "aws", "vertex_ai": "google"}
@@ -91,15 +91,24 @@ class CatalogEntry:
         return self.info.slug
 
     @property
+    def provider_info(self) -> Provider:
+        """What the code knows about the provider."""
+        return PROVIDERS[self.provider]
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What may stand after the provider's prefix to mean this offering."""
-        own = (self.upstream_id, self.model_string.removeprefix(PROVIDERS[self.provider].prefix))
+        own = (self.upstream_id, self.model_string.removeprefix(self.provider_info.prefix))
         return own if self.is_regional else (*own, self.model, *self.info.aliases)
 
     @property
     def is_regional(self) -> bool:
         """Whether it stands beside the offering that the model's plain name means at this provider."""
-        return self.model_string != PROVIDERS[self.provider].model_string(self.model)
+        return self.model_string != self.provider_info.model_string(self.model)
+
+    def is_retired_at(self, when: datetime) -> bool:
+        """Whether the provider refuses the model by then; its makers count days in UTC."""
+        return self.retires_on is not None and self.retires_on <= when.astimezone(UTC).date()
 
     def price_at(self, when: datetime) -> Price:
         """Return the price in force at ``when``, else NO_PRICE."""

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+# The fields of Rates, and how pages name the five classes of tokens.
+RATE_LABELS = {
+    "uncached_input": "Uncached input",
+    "cache_read_input": "Cache read",
+    "cache_write_5m_input": "Cache write, 5 min",
+    "cache_write_1h_input": "Cache write, 1 h",
+    "output": "Output",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:

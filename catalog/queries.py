@@ -8,9 +8,7 @@ from typing import Any
 from catalog import models
 from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry, index_by_name
 from catalog.models import Offering, OfferingQuerySet
-from catalog.prices import Price, PriceTable, Rates, Tier, price_in_force
-
-RATE_FIELDS = ("uncached_input", "cache_read_input", "cache_write_5m_input", "cache_write_1h_input", "output")
+from catalog.prices import RATE_LABELS, Price, PriceTable, Rates, Tier, price_in_force
 
 
 def load_index() -> CatalogIndex:
@@ -37,7 +35,7 @@ def callable_offerings() -> OfferingQuerySet:
 
 def read_rates(values: Mapping[str, Any]) -> Rates:
     """Return the five rates in ``values``, as decimals; what is absent or null is unknown."""
-    return Rates(**{name: _decimal(values.get(name)) for name in RATE_FIELDS})
+    return Rates(**{name: _decimal(values.get(name)) for name in RATE_LABELS})
 
 
 def _load_entries(offerings: OfferingQuerySet) -> list[CatalogEntry]:
@@ -81,7 +79,7 @@ def _model_entry(model: models.Model) -> ModelEntry:
 def read_price(row: models.Price) -> Price:
     return Price(
         id=row.pk,
-        base=read_rates({name: getattr(row, name) for name in RATE_FIELDS}),
+        base=read_rates({name: getattr(row, name) for name in RATE_LABELS}),
         tiers=tuple(Tier(tier["above_input_tokens"], read_rates(tier)) for tier in row.tiers),
         effective_from=row.effective_from,
         effective_to=row.effective_to,

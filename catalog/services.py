@@ -11,7 +11,8 @@ from django.utils import timezone
 from catalog.claude import CatalogFile, ListedModel, ListedOffering, model_string, read_catalog_file
 from catalog.models import Model, Offering, Price
 from catalog.periods import Period, plan_succession, published_periods
-from catalog.queries import RATE_FIELDS, read_price
+from catalog.prices import RATE_LABELS
+from catalog.queries import read_price
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -138,10 +139,10 @@ def _price_rows(offering: Offering, periods: Sequence[Period]) -> list[Price]:
             source=period.source,
             tiers=[
                 {"above_input_tokens": tier.above_input_tokens}
-                | {name: _text(getattr(tier.rates, name)) for name in RATE_FIELDS}
+                | {name: _text(getattr(tier.rates, name)) for name in RATE_LABELS}
                 for tier in period.tiers
             ],
-            **{name: getattr(period.base, name) for name in RATE_FIELDS},
+            **{name: getattr(period.base, name) for name in RATE_LABELS},
         )
         for period, end in zip(periods, ends, strict=False)
     ]

@@ -1,0 +1,136 @@
+"""Which models a visitor asked to see, and in what order. Pure."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry
+from catalog.prices import RATE_LABELS, Price, Rates
+from catalog.providers import PROVIDERS, Provider
+
+# Whose price a row shows unless a provider is asked for: the maker's own.
+_SHOWN_FIRST = "anthropic"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the list is narrowed to; an empty value does not narrow. ``min_context`` is in tokens."""
+
+    text: str = ""
+    provider: str = ""
+    capability: str = ""
+    min_context: int = 0
+    connected_only: bool = False
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether any model may be left out."""
+        return self != Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model in the list: its offerings that were asked for, and the one whose price is shown."""
+
+    info: ModelEntry
+    offerings: list[CatalogEntry]
+    shown: CatalogEntry
+    price: Price
+    is_retired: bool
+
+    @property
+    def rates(self) -> Rates:
+        """The rates of an ordinary request, one below every long-context bound."""
+        return self.price.base
+
+    @property
+    def providers(self) -> list[Provider]:
+        """The providers that offer it, each once."""
+        return [PROVIDERS[slug] for slug in dict.fromkeys(entry.provider for entry in self.offerings)]
+
+
+def browse(
+    index: CatalogIndex, filters: Filters, *, connected: Collection[str], now: datetime, sort: str = ""
+) -> list[ModelRow]:
+    """Return the models that ``filters`` leaves, each with its price at ``now``.
+
+    ``connected`` are the providers the workspace has keys for. ``sort`` is a name of SORTS, with ``-`` in front
+    for descending; anything else is the catalog's own order, best known first. Models without the value sorted by
+    come last either way.
+    """
+    rows: dict[str, ModelRow] = {}
+    for entry in index.entries:
+        if entry.model not in rows and _has_what_is_asked(entry.info, filters):
+            offerings = [each for each in index.of_model(entry.model) if _is_asked_for(each, filters, connected)]
+            if offerings:
+                rows[entry.model] = _row(offerings, now)
+    return _sorted(list(rows.values()), sort)
+
+
+def _has_what_is_asked(model: ModelEntry, filters: Filters) -> bool:
+    words = filters.text.lower().split()
+    about = " ".join([model.name, model.slug, *model.aliases, model.strengths, model.best_for]).lower()
+    return (
+        all(word in about for word in words)
+        and (not filters.capability or model.can(Capability(filters.capability)))
+        and model.context_tokens >= filters.min_context
+    )
+
+
+def _is_asked_for(entry: CatalogEntry, filters: Filters, connected: Collection[str]) -> bool:
+    is_right_provider = not filters.provider or entry.provider == filters.provider
+    return is_right_provider and (not filters.connected_only or entry.provider in connected)
+
+
+def _row(offerings: list[CatalogEntry], now: datetime) -> ModelRow:
+    shown = next((entry for entry in offerings if entry.provider == _SHOWN_FIRST), offerings[0])
+    return ModelRow(shown.info, offerings, shown, shown.price_at(now), shown.is_retired_at(now))
+
+
+SORT_LABELS = {
+    "name": "Model",
+    "context": "Context",
+    "max_output": "Max output",
+    **RATE_LABELS,
+}
+
+SORTS: dict[str, Callable[[ModelRow], Any]] = {
+    "name": lambda row: row.info.name.lower(),
+    "context": lambda row: row.info.context_tokens,
+    "max_output": lambda row: row.info.max_output_tokens,
+    "uncached_input": lambda row: row.rates.uncached_input,
+    "cache_read_input": lambda row: row.rates.cache_read_input,
+    "cache_write_5m_input": lambda row: row.rates.cache_write_5m_input,
+    "cache_write_1h_input": lambda row: row.rates.cache_write_1h_input,
+    "output": lambda row: row.rates.output,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SortColumn:
+    """A heading to sort by: ``asks`` is the ``sort`` it leads to, ``direction`` how the list is sorted by it now."""
+
+    label: str
+    asks: str
+    direction: str
+    is_number: bool
+
+
+def sort_columns(sort: str) -> list[SortColumn]:
+    """Return the headings; that of the column sorted by leads to the other direction."""
+    return [_sort_column(name, label, sort) for name, label in SORT_LABELS.items()]
+
+
+def _sort_column(name: str, label: str, sort: str) -> SortColumn:
+    direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
+    return SortColumn(label, f"-{name}" if direction == "ascending" else name, direction, name != "name")
+
+
+def _sorted(rows: list[ModelRow], sort: str) -> list[ModelRow]:
+    value = SORTS.get(sort.removeprefix("-"))
+    if value is None:
+        return rows
+    known = [row for row in rows if value(row) is not None]
+    unknown = [row for row in rows if value(row) is None]
+    return sorted(known, key=value, reverse=sort.startswith("-")) + unknown

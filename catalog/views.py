@@ -1,0 +1,63 @@
+"""The pages that show which models there are, what they cost and how to call them."""
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from catalog.browsing import browse, sort_columns
+from catalog.forms import ModelFilterForm
+from catalog.index import Capability
+from catalog.model_page import choose_offering, offering_cards, rate_tables
+from catalog.queries import load_index
+from catalog.snippets import build_snippets
+from keys.models import KeyVersion, ProviderKey
+from teams.access import Right, WorkspaceRequest, requires
+from teams.models import Workspace
+
+
+@require_safe
+@requires(Right.READ_CATALOG)
+@vary_on_headers("HX-Request")
+def model_list(request: WorkspaceRequest) -> HttpResponse:
+    form = ModelFilterForm(request.GET)
+    filters = form.filters()
+    sort = request.GET.get("sort", "")
+    connected = _connected_providers(request.workspace)
+    context = {
+        "form": form,
+        "filters": filters,
+        "sort": sort,
+        "columns": sort_columns(sort),
+        "rows": browse(load_index(), filters, connected=connected, now=timezone.now(), sort=sort),
+        "connected": connected,
+    }
+    return render(request, "catalog/list.html#models" if request.htmx else "catalog/list.html", context)
+
+
+@require_safe
+@requires(Right.READ_CATALOG)
+def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
+    entries = load_index().of_model(model)
+    if not entries:
+        raise Http404
+    cards = offering_cards(entries, _connected_providers(request.workspace), timezone.now())
+    chosen = choose_offering(cards, request.GET.get("from", ""))
+    context = {
+        "model": entries[0].info,
+        "capabilities": [(capability.label, entries[0].info.can(capability)) for capability in Capability],
+        "cards": cards,
+        "rate_tables": rate_tables(cards),
+        "chosen": chosen,
+        "snippets": build_snippets(chosen.entry.model_string, settings.PUBLIC_URL) if chosen.entry.is_callable else [],
+        "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
+        "may_call": request.may(Right.OWN_GATEWAY_KEYS),
+    }
+    return render(request, "catalog/detail.html", context)
+
+
+def _connected_providers(workspace: Workspace) -> set[str]:
+    keys = ProviderKey.objects.in_workspace(workspace).filter(enabled=True, versions__state=KeyVersion.State.ACTIVE)
+    return set(keys.values_list("provider", flat=True))
