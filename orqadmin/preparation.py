@@ -52,7 +52,7 @@ def check_database() -> None:
             version_number = int(cursor.fetchone()[0])
     except DatabaseError as error:
         reason = str(error).strip().splitlines() or ["no reason given"]
-        raise PreparationError(f"Cannot reach the database of DATABASE_URL: {reason[-1].strip()}") from None
+        raise PreparationError(f"Cannot reach the database of DATABASE_URL: {reason[0]}") from None
     if version_number < OLDEST_POSTGRES:
         raise PreparationError("DATABASE_URL names a PostgreSQL that is too old: 15 or newer is needed.")
 

@@ -242,8 +242,9 @@ def bind(host: str, port: int, *, patience_s: float = 1.0) -> socket.socket:
             return socket.create_server((host, port), family=family, backlog=2048)
         except OSError as error:
             if time.monotonic() > deadline:
+                reason = (error.strerror or str(error)).partition(" (")[0]  # without the address, which we name
                 raise SupervisorError(
-                    f"Cannot listen on {host}:{port} ({error.strerror}): choose another with PORT=…"
+                    f"Cannot listen on {host}:{port} ({reason}): choose another with PORT=…"
                 ) from None
             time.sleep(0.1)
 
