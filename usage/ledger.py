@@ -118,7 +118,7 @@ def _record_sql() -> str:
             -- DO UPDATE rather than DO NOTHING: it locks the row, so that a day being summed waits for us.
             INSERT INTO usage_daystate (workspace_id, day, time_zone, stale_since)
             SELECT workspace_id, local_day, time_zone, now() FROM written JOIN incoming USING (id, workspace_id)
-            WHERE written.state = 'settled' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            WHERE written.state = 'settled' AND time_zone IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (workspace_id, day, time_zone) DO UPDATE SET stale_since = excluded.stale_since
         ), used AS (
             INSERT INTO usage_lastuse (key_id, version, at)

@@ -1,6 +1,5 @@
 """The ledger and what is summed from it. Rows carry plain ids, so that history outlives what it names."""
 
-import uuid
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -253,9 +252,12 @@ class LastUse(models.Model):
 
 
 class Refusal(models.Model):
-    """A request the gateway refused before any upstream call, kept 30 days to explain it."""
+    """A request the gateway refused before any upstream call, kept 30 days to explain it.
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    Its id is a version-7 UUID, so that refusals and attempts are listed in one order.
+    """
+
+    id = models.UUIDField(primary_key=True)
     request_id = models.CharField(max_length=40)
     workspace_id = models.UUIDField()
     gateway_key_id = models.UUIDField()
@@ -267,8 +269,8 @@ class Refusal(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        ordering = ["-at"]
-        indexes = [models.Index(fields=["workspace_id", "-at"], name="usage_refusal_recent")]
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace_id", "-id"], name="usage_refusal_recent")]
 
     def __str__(self) -> str:
         return f"{self.status} {self.error_code}"

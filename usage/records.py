@@ -5,6 +5,7 @@ New fields go at the end and have defaults, so that an outbox written by an olde
 
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -91,3 +92,8 @@ def uuid7(now_us: int | None = None) -> UUID:
     random = secrets.randbits(_RANDOM_BITS)
     high, low = random >> 62, random & ((1 << 62) - 1)
     return UUID(int=(milliseconds << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
+
+
+def moment_of(attempt_id: UUID) -> datetime:
+    """Return when a UUID of version 7 was made, to the millisecond."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=attempt_id.int >> 80)

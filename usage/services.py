@@ -1,23 +1,36 @@
 """Changes to the ledger and its sums. The gateway's shipper and the test calls both come through here."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from catalog.prices import PriceTable
 from catalog.queries import price_table
-from teams.models import Workspace
+from providers.base import TokenCounts
 from usage.ledger import RECORD_SQL
-from usage.models import DIMENSIONS, LATENCY_BUCKETS, SUMS, DayState, Refusal, Shipment
+from usage.models import DIMENSIONS, LATENCY_BUCKETS, SUMS, Attempt, DayState, Refusal, Shipment
 from usage.partitions import ensure_partitions
 from usage.pricing import Cost, price_counts
-from usage.records import AttemptRecord, RefusalRecord
+from usage.ranges import day_bounds
+from usage.records import (
+    AttemptOpened,
+    AttemptRecord,
+    AttemptSettled,
+    Certainty,
+    RefusalRecord,
+    moment_of,
+)
+
+# No test message takes longer than its time-outs; one still open after this lost its worker.
+TEST_ABANDONED_AFTER = timedelta(hours=1)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def record_attempts(records: Sequence[AttemptRecord], *, prices: PriceTable | None = None) -> int:
@@ -28,11 +41,11 @@ def record_attempts(records: Sequence[AttemptRecord], *, prices: PriceTable | No
     """
     if not records:
         return 0
-    ensure_partitions(_time(record.opened.started_at_us) for record in records)
+    ensure_partitions(moment_of(record.opened.id) for record in records)
     prices = prices or price_table()
-    zones = dict(Workspace.objects.values_list("pk", "time_zone"))
-    rows = [_ledger_row(record, prices, zones) for record in records]
     with transaction.atomic(), connection.cursor() as cursor:
+        zones = _hold_zones(cursor, {record.opened.workspace for record in records})
+        rows = [_ledger_row(record, prices, zones) for record in records]
         cursor.execute(RECORD_SQL, [json.dumps(rows)])
         return int(cursor.fetchone()[0])
 
@@ -50,7 +63,7 @@ def record_refusals(records: Sequence[RefusalRecord]) -> None:
                 model_asked=_clean(record.model_asked),
                 status=record.status,
                 error_code=record.error_code,
-                message=record.message.replace("\x00", "")[:500],
+                message=_clean(record.message, 500),
                 at=_time(record.at_us),
             )
             for record in records
@@ -61,31 +74,34 @@ def record_refusals(records: Sequence[RefusalRecord]) -> None:
 
 @transaction.atomic
 def aggregate_day(state: DayState) -> None:
-    """Sum one local day again from the 15-minute tier and mark it fresh.
+    """Sum one local day again from the 15-minute tier and mark it fresh; nothing if it is no longer asked for.
 
     The row is locked first: an attempt recorded meanwhile either is in the sums or makes the day stale again.
     """
-    state = DayState.objects.select_for_update().get(pk=state.pk)
-    begin, end = day_bounds(state.day, ZoneInfo(state.time_zone))
+    locked = DayState.objects.select_for_update().filter(pk=state.pk).first()
+    if locked is None:
+        return
+    begin, end = day_bounds(locked.day, ZoneInfo(locked.time_zone))
     dimensions, sums = ", ".join(DIMENSIONS), ", ".join(f"sum({name})" for name in SUMS)
     histogram = ", ".join(f"sum(latency_histogram[{index}])" for index in range(1, LATENCY_BUCKETS + 1))
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM usage_day WHERE workspace_id = %s AND day = %s", [state.workspace_id, state.day])
+        cursor.execute("DELETE FROM usage_day WHERE workspace_id = %s AND day = %s", [locked.workspace_id, locked.day])
         cursor.execute(
             f"INSERT INTO usage_day (workspace_id, day, {dimensions}, {', '.join(SUMS)}, latency_histogram) "  # noqa: S608
             f"SELECT workspace_id, %s, {dimensions}, {sums}, ARRAY[{histogram}] FROM usage_rollup "
             f"WHERE workspace_id = %s AND bucket >= %s AND bucket < %s GROUP BY workspace_id, {dimensions}",
-            [state.day, state.workspace_id, begin, end],
+            [locked.day, locked.workspace_id, begin, end],
         )
-    state.stale_since = None
-    state.save(update_fields=["stale_since"])
+    locked.stale_since = None
+    locked.save(update_fields=["stale_since"])
 
 
-def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return when ``day`` begins and ends in ``zone``, in UTC; 23 to 25 hours apart."""
-    begin = datetime.combine(day, datetime.min.time(), zone)
-    end = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
-    return begin.astimezone(UTC), end.astimezone(UTC)
+def settle_abandoned_tests() -> int:
+    """Settle as unknown the test messages whose worker died in the middle; return how many those were."""
+    abandoned = Attempt.objects.filter(
+        state=Attempt.State.OPEN, kind="test", started_at__lt=timezone.now() - TEST_ABANDONED_AFTER
+    )
+    return record_attempts([AttemptRecord(_opened(attempt), _abandoned(attempt)) for attempt in abandoned])
 
 
 def note_shipment(host: str, *, counted_until: datetime, waiting: int) -> None:
@@ -96,10 +112,59 @@ def note_shipment(host: str, *, counted_until: datetime, waiting: int) -> None:
     )
 
 
+def _hold_zones(cursor: CursorWrapper, workspaces: Collection[UUID]) -> dict[UUID, str]:
+    """Return the workspaces' time zones, and keep them from changing until the transaction ends.
+
+    Else an attempt could make a day of the old zone stale while the new zone's, summed already, lacks it.
+    """
+    cursor.execute(
+        "SELECT id, time_zone FROM teams_workspace WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(workspaces)]
+    )
+    return dict(cursor.fetchall())
+
+
+def _opened(attempt: Attempt) -> AttemptOpened:
+    return AttemptOpened(
+        id=attempt.id,
+        request_id=attempt.request_id,
+        kind=attempt.kind,
+        dialect=attempt.dialect,
+        workspace=attempt.workspace_id,
+        gateway_key=attempt.gateway_key_id,
+        provider_key=attempt.provider_key_id,
+        provider_key_version=attempt.provider_key_version,
+        provider=attempt.provider,
+        region=attempt.region,
+        model_asked=attempt.model_asked,
+        model=attempt.model,
+        stream=attempt.stream,
+        started_at_us=_microseconds(attempt.started_at),
+        project=attempt.project_id,
+        identity=attempt.identity,
+        session=attempt.session,
+        tags=attempt.tags,
+        attempt=attempt.attempt,
+    )
+
+
+def _abandoned(attempt: Attempt) -> AttemptSettled:
+    return AttemptSettled(
+        certainty=Certainty.UNKNOWN,
+        status=None,
+        error_code="worker_stopped",
+        final=True,
+        ended_at_us=_microseconds(attempt.started_at),
+        latency_ms=None,
+        ttft_ms=None,
+        counts=TokenCounts(),
+    )
+
+
 def _ledger_row(record: AttemptRecord, prices: PriceTable, zones: dict[UUID, str]) -> dict[str, Any]:
     opened, settled = record.opened, record.settled
     started_at = _time(opened.started_at_us)
-    zone = zones.get(opened.workspace, "UTC")
+    # Without one the workspace is gone: its attempts count all the same, but no page asks for its days.
+    zone = zones.get(opened.workspace)
     row: dict[str, Any] = {
         "id": str(opened.id),
         "request_id": opened.request_id,
@@ -120,7 +185,7 @@ def _ledger_row(record: AttemptRecord, prices: PriceTable, zones: dict[UUID, str
         "tags": [_clean(tag) for tag in opened.tags],
         "stream": opened.stream,
         "started_at": started_at.isoformat(),
-        "local_day": started_at.astimezone(ZoneInfo(zone)).date().isoformat(),
+        "local_day": zone and started_at.astimezone(ZoneInfo(zone)).date().isoformat(),
         "time_zone": zone,
     }
     if settled is None:
@@ -174,13 +239,18 @@ def _cost_columns(cost: Cost) -> dict[str, Any]:
 
 
 def _time(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _clean(text: str) -> str:
-    # PostgreSQL's text holds no NUL, and our columns end at 200 characters; a client may send either.
-    return text.replace("\x00", "")[:200]
+def _clean(text: str, length: int = 200) -> str:
+    # PostgreSQL's text holds neither NUL nor half a surrogate pair, and our columns end at some length; a client
+    # may send all three.
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:length]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from usage.models import DayState
 from usage.partitions import ensure_partitions
-from usage.services import aggregate_day
+from usage.services import aggregate_day, settle_abandoned_tests
 
 DAYS_PER_RUN = 200
 
@@ -25,3 +25,9 @@ def make_partitions() -> None:
     """Make the ledger's partitions of this month and the next two, before anybody needs them."""
     now = timezone.now()
     ensure_partitions(now + timedelta(days=31 * months) for months in range(3))
+
+
+@shared_task(name="usage.settle_abandoned_tests")
+def settle_tests() -> None:
+    """Settle the test messages whose worker died."""
+    settle_abandoned_tests()
