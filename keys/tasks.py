@@ -5,6 +5,7 @@ import time
 from celery import shared_task
 
 from catalog.providers import PROVIDERS
+from catalog.queries import load_index
 from keys.models import TestCall
 from keys.services import (
     TestResult,
@@ -49,6 +50,7 @@ def end_drained() -> None:
 
 def _opened(call: TestCall) -> AttemptOpened:
     key = call.version.provider_key
+    offering = load_index().find(key.provider, call.model)
     return AttemptOpened(
         id=uuid7(),
         request_id=str(call.pk),
@@ -61,7 +63,7 @@ def _opened(call: TestCall) -> AttemptOpened:
         provider=key.provider,
         region="",
         model_asked=f"{PROVIDERS[key.provider].prefix}{call.model}",
-        model=call.model,
+        model=offering.model if offering else call.model,
         stream=False,
         started_at_us=time.time_ns() // 1000,
     )

@@ -2,7 +2,14 @@
 
 import pytest
 
-from keys.credentials import MAX_LENGTH, CredentialInvalid, OriginNotAllowed, check_base_url, read_credential
+from keys.credentials import (
+    MAX_LENGTH,
+    CredentialInvalid,
+    OriginNotAllowed,
+    check_base_url,
+    make_simulated_secret,
+    read_credential,
+)
 
 GOOD = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz"
 PROXY = "https://proxy.test:8443"
@@ -34,8 +41,8 @@ def test_reads_a_key_without_the_space_around_it(text: str) -> None:
         ("mk-orq-abcdefgh-abcdefgh", "a management key of orqadmin"),
         ("sk-proj-abcdefghijklmnop", "an OpenAI key"),
         ("sk-or-v1-abcdefghijklmnop", "an OpenRouter key"),
-        ("AKIAABCDEFGHIJKLMNOP", "an AWS access key id"),
-        ("ASIAABCDEFGHIJKLMNOP", "a temporary AWS access key id"),
+        ("AKIAABCDEFGHIJKLMNOP", "an AWS access key ID"),
+        ("ASIAABCDEFGHIJKLMNOP", "a temporary AWS access key ID"),
         ("ABSKQmVkcm9ja0FQSUtleQ", "an AWS Bedrock API key"),
         ("AIzaSyABCDEFGHIJKLMNOP", "a Google API key"),
         ('{"type": "service_account"}', "JSON, such as a Google service account"),
@@ -47,6 +54,13 @@ def test_refuses_what_cannot_be_a_key_and_says_why(text: str, complaint: str) ->
 
     pasted = text.strip()
     assert not pasted or pasted not in str(caught.value)
+
+
+def test_a_made_up_key_is_one_the_simulated_provider_takes() -> None:
+    plaintext = make_simulated_secret().reveal()
+
+    assert read_credential("simulated", plaintext).reveal() == plaintext
+    assert plaintext != make_simulated_secret().reveal()
 
 
 def test_another_base_url_may_have_keys_of_its_own_form() -> None:

@@ -179,6 +179,15 @@ def test_a_message_is_a_ledger_row_of_kind_test(version: KeyVersion, stub: Stub)
     assert not row.is_unpriced
 
 
+def test_a_message_counts_under_the_models_own_name(version: KeyVersion) -> None:
+    sync_catalog()
+
+    run(version, Kind.MESSAGE, "claude-opus-4-5-20251101")
+
+    row = Attempt.objects.get()
+    assert (row.model, row.model_asked) == ("claude-opus-4-5", "anthropic/claude-opus-4-5-20251101")
+
+
 def test_a_message_shows_its_tokens(version: KeyVersion, stub: Stub) -> None:
     call = run(version, Kind.MESSAGE, MODEL)
 
