@@ -32,13 +32,16 @@ class RequestRefused(Exception):
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What translation must know of the model that will answer.
 
-    ``thinking`` holds the kinds it has ("enabled": a token budget; "adaptive"), ``efforts`` the levels its
-    ``output_config.effort`` takes, ``structured_outputs`` whether it enforces a JSON schema.
+    ``max_output_tokens`` is the most it gives, ``default_max_tokens`` what is asked for where the client leaves it
+    out (by default the most). ``thinking`` holds the kinds it has ("enabled": a token budget; "adaptive"),
+    ``efforts`` the levels its ``output_config.effort`` takes (by default those that every adaptive model takes),
+    ``structured_outputs`` whether it enforces a JSON schema.
     """
 
     max_output_tokens: int
+    default_max_tokens: int | None = None
     thinking: frozenset[str] = frozenset()
-    efforts: frozenset[str] = frozenset()
+    efforts: frozenset[str] = frozenset({"low", "medium", "high"})
     structured_outputs: bool = True
     refuses_temperature_with_top_p: bool = False
 

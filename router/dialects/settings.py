@@ -9,7 +9,7 @@ from router.dialects.base import ModelFacts, RequestRefused
 from router.dialects.caching import check_breakpoints, mark_last_block, read_cache_control
 from router.dialects.conversation import Conversation
 from router.dialects.fields import Fields
-from router.dialects.thinking import EFFORTS, effort_level, read_thinking, thinking_for_effort
+from router.dialects.thinking import EFFORTS, effort_level, fill_max_tokens, read_thinking, thinking_for_effort
 
 _LONGEST_USER_ID = 256
 
@@ -55,12 +55,15 @@ def build_body(
     effort_path: str,
 ) -> dict[str, Any]:
     """Return the Messages body, without its model, from the parts that each dialect reads in its own way."""
-    room = max_tokens or facts.max_output_tokens
-    body: dict[str, Any] = {"max_tokens": room, "messages": conversation.messages, **_sampling(request, facts)}
+    thinking = _thinking(request, conversation, facts, max_tokens, effort, effort_path)
+    body: dict[str, Any] = {
+        "max_tokens": fill_max_tokens(max_tokens, thinking, facts),
+        "messages": conversation.messages,
+        **_sampling(request, facts),
+    }
     if conversation.system:
         body["system"] = conversation.system
     body |= _tools(request, tools, tool_choice, facts)
-    thinking = _thinking(request, conversation, facts, room, effort, effort_path)
     if thinking:
         body["thinking"] = thinking
     level, schema = effort_level(effort, facts), _schema(output_format, facts)
@@ -150,15 +153,20 @@ def _tool_choice(choice: ToolChoice | None, parallel: bool | None) -> dict[str, 
 
 
 def _thinking(
-    request: Fields, conversation: Conversation, facts: ModelFacts, room: int, effort: str | None, effort_path: str
+    request: Fields,
+    conversation: Conversation,
+    facts: ModelFacts,
+    max_tokens: int | None,
+    effort: str | None,
+    effort_path: str,
 ) -> dict[str, Any] | None:
     asked = request.object("thinking")
     if asked is not None:
-        return read_thinking(asked, facts, room)
+        return read_thinking(asked, facts, max_tokens)
     if effort is None:
         return None
     under_way = conversation.awaits_tool_results_without_reasoning
-    return thinking_for_effort(effort, facts, room, path=effort_path, tools_under_way=under_way)
+    return thinking_for_effort(effort, facts, max_tokens, path=effort_path, tools_under_way=under_way)
 
 
 def _schema(output_format: Fields | None, facts: ModelFacts) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ _EFFORT_LEVELS = ("low", "medium", "high", "xhigh", "max")
 EFFORTS = ("none", *EFFORT_BUDGET_TOKENS)
 
 
-def read_thinking(thinking: Fields, facts: ModelFacts, max_tokens: int) -> dict[str, Any] | None:
+def read_thinking(thinking: Fields, facts: ModelFacts, max_tokens: int | None) -> dict[str, Any] | None:
     """Return the Messages ``thinking`` for what the client asked. Raises RequestRefused where the model lacks it."""
     kind = thinking.one_of("type", ("enabled", "adaptive", "disabled"))
     if kind is None:
@@ -28,13 +28,16 @@ def read_thinking(thinking: Fields, facts: ModelFacts, max_tokens: int) -> dict[
         budget = thinking.integer("budget_tokens", LEAST_BUDGET_TOKENS)
         if budget is None:
             raise thinking.refuse("budget_tokens", f"is required, an integer of at least {LEAST_BUDGET_TOKENS}.")
-        if budget >= max_tokens:
-            raise thinking.refuse("budget_tokens", f"must be less than max_tokens, which is {max_tokens}.")
+        if budget >= (max_tokens or facts.max_output_tokens):
+            limit = "max_tokens, which is" if max_tokens else "the most this model gives,"
+            raise thinking.refuse(
+                "budget_tokens", f"must be less than {limit} {max_tokens or facts.max_output_tokens}."
+            )
     return thinking.values
 
 
 def thinking_for_effort(
-    effort: str, facts: ModelFacts, max_tokens: int, *, path: str, tools_under_way: bool
+    effort: str, facts: ModelFacts, max_tokens: int | None, *, path: str, tools_under_way: bool
 ) -> dict[str, Any] | None:
     """Return the Messages ``thinking`` that an effort stands for, or None to leave it out.
 
@@ -47,13 +50,22 @@ def thinking_for_effort(
         return {"type": "adaptive"}
     if "enabled" not in facts.thinking:
         raise RequestRefused(f"{path} needs a model that thinks; leave it out for this one.", param=path)
-    if max_tokens <= LEAST_BUDGET_TOKENS:
+    room = max_tokens or facts.max_output_tokens
+    if room <= LEAST_BUDGET_TOKENS:
         raise RequestRefused(f"{path} needs a max_tokens above {LEAST_BUDGET_TOKENS} on this model.", param=path)
     if tools_under_way:
         return None
     # Half of the room at most, so that an answer still fits.
-    budget = min(EFFORT_BUDGET_TOKENS[effort], max_tokens // 2)
+    budget = min(EFFORT_BUDGET_TOKENS[effort], room // 2)
     return {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET_TOKENS)}
+
+
+def fill_max_tokens(max_tokens: int | None, thinking: dict[str, Any] | None, facts: ModelFacts) -> int:
+    """Return the client's ``max_tokens``, or where it left that out the model's default beside any budget."""
+    if max_tokens:
+        return max_tokens
+    budget: int = (thinking or {}).get("budget_tokens", 0)
+    return min((facts.default_max_tokens or facts.max_output_tokens) + budget, facts.max_output_tokens)
 
 
 def effort_level(effort: str | None, facts: ModelFacts) -> str | None:

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from router.dialects import CHAT
-from router.dialects.base import RequestRefused, Retry, WeightedModel
+from router.dialects.base import ModelFacts, RequestRefused, Retry, WeightedModel
 from tests.dialects.samples import ADAPTIVE, ADAPTIVE_ONLY, BUDGET_ONLY, PLAIN, parse, translate
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -538,6 +538,24 @@ def test_sampling_and_limits():
 )
 def test_max_tokens(fields, expected):
     assert translate(CHAT, PLAIN, messages=HI, **fields)["max_tokens"] == expected
+
+
+@pytest.mark.parametrize(
+    ("thinking", "expected"),
+    [
+        (None, 8192),
+        ({"type": "enabled", "budget_tokens": 10_000}, 18_192),
+        ({"type": "enabled", "budget_tokens": 31_000}, 32_000),
+    ],
+)
+def test_default_max_tokens_leaves_room_beside_a_budget(thinking, expected):
+    facts = ModelFacts(max_output_tokens=32_000, default_max_tokens=8192, thinking=frozenset({"enabled"}))
+
+    assert translate(CHAT, facts, messages=HI, thinking=thinking)["max_tokens"] == expected
+
+
+def test_budget_beyond_the_model_is_refused_without_max_tokens_too():
+    assert "64000" in refusal(BUDGET_ONLY, thinking={"type": "enabled", "budget_tokens": 64_000}).message
 
 
 def test_both_names_for_stops_are_read():
