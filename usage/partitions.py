@@ -1,10 +1,12 @@
 """The ledger's monthly partitions, cut where the months begin in the ids' time (UTC)."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+
+from usage.records import first_id_at
 
 
 def ensure_partitions(moments: Iterable[datetime]) -> None:
@@ -17,8 +19,15 @@ def ensure_partitions(moments: Iterable[datetime]) -> None:
 
 def month_bound(year: int, month: int) -> UUID:
     """Return the smallest version-7 id of a month; month 13 is next year's January."""
-    begin = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)
-    return UUID(int=int(begin.timestamp() * 1000) << 80)
+    return first_id_at(datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC))
+
+
+def existing_months() -> list[date]:
+    """Return the first days of the months whose partition is there, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'usage_attempt'::regclass")
+        names = [name for (name,) in cursor.fetchall()]
+    return sorted(date(int(year), int(month), 1) for *_, year, month in (name.split("_") for name in names))
 
 
 def _is_there(name: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from providers.base import TokenCounts
 
+EPOCH = datetime.fromtimestamp(0, UTC)
 _RANDOM_BITS = 74
 
 
@@ -96,4 +97,14 @@ def uuid7(now_us: int | None = None) -> UUID:
 
 def moment_of(attempt_id: UUID) -> datetime:
     """Return when a UUID of version 7 was made, to the millisecond."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=attempt_id.int >> 80)
+    return EPOCH + timedelta(milliseconds=attempt_id.int >> 80)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Return a bound that no UUID of version 7 made at ``moment`` or later is below, and all earlier ones are."""
+    return UUID(int=(moment - EPOCH) // timedelta(milliseconds=1) << 80)
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Return ``moment`` as the ``…_us`` fields hold it."""
+    return (moment - EPOCH) // timedelta(microseconds=1)

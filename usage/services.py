@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,17 +20,18 @@ from usage.partitions import ensure_partitions
 from usage.pricing import Cost, price_counts
 from usage.ranges import day_bounds
 from usage.records import (
+    EPOCH,
     AttemptOpened,
     AttemptRecord,
     AttemptSettled,
     Certainty,
     RefusalRecord,
+    microseconds_of,
     moment_of,
 )
 
 # No test message takes longer than its time-outs; one still open after this lost its worker.
 TEST_ABANDONED_AFTER = timedelta(hours=1)
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def record_attempts(records: Sequence[AttemptRecord], *, prices: PriceTable | None = None) -> int:
@@ -138,7 +139,7 @@ def _opened(attempt: Attempt) -> AttemptOpened:
         model_asked=attempt.model_asked,
         model=attempt.model,
         stream=attempt.stream,
-        started_at_us=_microseconds(attempt.started_at),
+        started_at_us=microseconds_of(attempt.started_at),
         project=attempt.project_id,
         identity=attempt.identity,
         session=attempt.session,
@@ -153,7 +154,7 @@ def _abandoned(attempt: Attempt) -> AttemptSettled:
         status=None,
         error_code="worker_stopped",
         final=True,
-        ended_at_us=_microseconds(attempt.started_at),
+        ended_at_us=microseconds_of(attempt.started_at),
         latency_ms=None,
         ttft_ms=None,
         counts=TokenCounts(),
@@ -239,11 +240,7 @@ def _cost_columns(cost: Cost) -> dict[str, Any]:
 
 
 def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def _text(value: UUID | None) -> str | None:
