@@ -88,12 +88,8 @@ def _row(offerings: list[CatalogEntry], now: datetime) -> ModelRow:
     return ModelRow(shown.info, offerings, shown, shown.price_at(now), shown.is_retired_at(now))
 
 
-SORT_LABELS = {
-    "name": "Model",
-    "context": "Context",
-    "max_output": "Max output",
-    **RATE_LABELS,
-}
+# The columns of numbers that the list can be sorted by, besides the name.
+NUMBER_COLUMNS = {"context": "Context", "max_output": "Max output", **RATE_LABELS}
 
 SORTS: dict[str, Callable[[ModelRow], Any]] = {
     "name": lambda row: row.info.name.lower(),
@@ -105,26 +101,6 @@ SORTS: dict[str, Callable[[ModelRow], Any]] = {
     "cache_write_1h_input": lambda row: row.rates.cache_write_1h_input,
     "output": lambda row: row.rates.output,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SortColumn:
-    """A heading to sort by: ``asks`` is the ``sort`` it leads to, ``direction`` how the list is sorted by it now."""
-
-    label: str
-    asks: str
-    direction: str
-    is_number: bool
-
-
-def sort_columns(sort: str) -> list[SortColumn]:
-    """Return the headings; that of the column sorted by leads to the other direction."""
-    return [_sort_column(name, label, sort) for name, label in SORT_LABELS.items()]
-
-
-def _sort_column(name: str, label: str, sort: str) -> SortColumn:
-    direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
-    return SortColumn(label, f"-{name}" if direction == "ascending" else name, direction, name != "name")
 
 
 def _sorted(rows: list[ModelRow], sort: str) -> list[ModelRow]:

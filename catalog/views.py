@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from catalog.browsing import browse, sort_columns
+from catalog.browsing import NUMBER_COLUMNS, browse
 from catalog.forms import ModelFilterForm
 from catalog.index import Capability
 from catalog.model_page import choose_offering, offering_cards, rate_tables
@@ -30,7 +30,7 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
         "form": form,
         "filters": filters,
         "sort": sort,
-        "columns": sort_columns(sort),
+        "number_columns": NUMBER_COLUMNS,
         "rows": browse(load_index(), filters, connected=connected, now=timezone.now(), sort=sort),
         "connected": connected,
     }

@@ -1,0 +1,300 @@
+"""The pages of the catalog: what they show to whom, and how they narrow it."""
+
+import json
+import re
+import shlex
+from html import unescape
+
+import pytest
+from django.test import Client
+
+from catalog.models import Model, Offering, Price
+from catalog.services import sync_catalog
+from teams.models import User, Workspace
+from tests.factories import make_provider_key
+
+LIST = "/w/acme/models/"
+SONNET = f"{LIST}claude-sonnet-4-6/"
+
+
+@pytest.fixture(autouse=True)
+def catalog(db: None) -> None:
+    sync_catalog()
+
+
+@pytest.fixture
+def page(client: Client, bob: User):
+    """Return a function that gets a page as bob and gives its text."""
+    client.force_login(bob)
+
+    def get(path: str, **parameters: str) -> str:
+        response = client.get(path, parameters)
+        assert response.status_code == 200
+        return unescape(response.content.decode())
+
+    return get
+
+
+def listed(html: str) -> list[str]:
+    """Return the slugs of the models in the table, in order."""
+    return re.findall(r'<a href="/w/acme/models/([^/]+)/">', html)
+
+
+def test_all_models_are_listed_best_known_first(page):
+    slugs = listed(page(LIST))
+
+    assert slugs == list(Model.objects.values_list("slug", flat=True))
+    assert slugs[:2] == ["claude-opus-4-8", "claude-opus-4-7"]
+
+
+def test_a_row_tells_strengths_use_context_and_five_prices(page):
+    html = page(LIST, q="claude-sonnet-4-6")
+
+    for text in ("Best balance", "Most tasks, coding", ">1M<", ">128K<", "$3.00", "$0.30", "$3.75", "$6.00", "$15.00"):
+        assert text in html
+
+
+@pytest.mark.parametrize(
+    ("parameters", "slugs"),
+    [
+        ({"q": "sonnet 4.6"}, ["claude-sonnet-4-6"]),
+        ({"q": "claude-haiku-4-5"}, ["claude-haiku-4-5-20251001"]),
+        ({"q": "extra-high"}, ["claude-opus-4-7"]),
+        ({"q": "nothing is called this"}, []),
+        ({"q": "opus", "capability": "thinking_enabled", "context": "1000000"}, ["claude-opus-4-6"]),
+        ({"q": "claude-2", "capability": "vision"}, []),
+        ({"provider": "openai"}, []),
+        ({"connected": "on"}, []),
+    ],
+)
+def test_filters_narrow_the_list(page, parameters, slugs):
+    assert listed(page(LIST, **parameters)) == slugs
+
+
+def test_a_provider_filter_shows_what_that_provider_offers_at_its_prices(page):
+    html = page(LIST, provider="google", q="claude-sonnet-5")
+
+    assert listed(html) == ["claude-sonnet-5-5", "claude-sonnet-5"]
+    assert "Google Vertex AI, coming" in html
+    assert "Simulated Anthropic, connected" not in html
+
+
+def test_works_with_our_keys_means_providers_with_a_key_in_use(page, workspace: Workspace):
+    make_provider_key(workspace)
+
+    html = page(LIST, connected="on")
+
+    assert len(listed(html)) == Model.objects.count()
+    assert "Anthropic, connected" in html
+    assert "AWS Bedrock, coming" not in html
+
+
+def test_a_filter_that_nobody_offers_is_ignored(page):
+    assert len(listed(page(LIST, provider="mars", capability="flying", context="-1"))) == Model.objects.count()
+
+
+def test_nothing_found_offers_to_clear_the_filters(page):
+    html = page(LIST, q="nothing is called this")
+
+    assert "No model matches" in html
+    assert f'<a class="button" href="{LIST}">Clear filters</a>' in html
+
+
+def test_without_filters_there_is_nothing_to_clear(page):
+    assert "Clear filters" not in page(LIST)
+
+
+@pytest.mark.parametrize(
+    ("sort", "first", "last"),
+    [
+        ("name", "claude-2.0", "claude-sonnet-5-5"),
+        ("-name", "claude-sonnet-5-5", "claude-2.0"),
+        ("uncached_input", "claude-haiku-5-5", "claude-3-opus"),
+        ("-max_output", "claude-opus-4-8", "claude-mythos-5-2"),
+        ("flavour", "claude-opus-4-8", "claude-2.0"),
+    ],
+)
+def test_columns_sort_both_ways_with_the_unknown_last(page, sort, first, last):
+    slugs = listed(page(LIST, sort=sort))
+
+    assert (slugs[0], slugs[-1]) == (first, last)
+
+
+def test_a_heading_sorts_and_turns_round_and_keeps_the_filters(page):
+    html = page(LIST, q="opus", sort="output")
+
+    assert 'href="?q=opus&sort=-output"' in html
+    assert 'aria-sort="ascending"' in html
+    assert '<input type="hidden" name="sort" value="output">' in html
+
+
+def test_htmx_gets_the_table_alone(client, bob):
+    client.force_login(bob)
+
+    response = client.get(LIST, {"q": "sonnet"}, headers={"HX-Request": "true"})
+
+    html = response.content.decode()
+    assert "<html" not in html
+    assert 'id="models"' in html
+    assert "HX-Request" in response.headers["Vary"]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_models(client, bob, django_assert_max_num_queries):
+    client.force_login(bob)
+
+    # Session, user, membership, the sidebar's workspace, keys in use, and three for the catalog.
+    with django_assert_max_num_queries(8):
+        client.get(LIST)
+    with django_assert_max_num_queries(8):
+        client.get(SONNET)
+
+
+def test_a_model_page_has_the_model_strings_of_each_provider(page):
+    html = page(SONNET)
+
+    for string in (
+        "anthropic/claude-sonnet-4-6",
+        "aws/anthropic/claude-sonnet-4-6",
+        "google/anthropic/claude-sonnet-4-6",
+        "simulated/claude-sonnet-4-6",
+    ):
+        assert re.search(rf'<code id="string-\d">{re.escape(string)}</code>', html)
+
+
+def test_prices_stand_side_by_side(page):
+    table = re.search(r"Cache write, 1 h</th>(.*?)</tr>", page(SONNET), re.DOTALL).group(1)
+
+    assert re.findall(r"\$[\d.]+", table) == ["$6.00", "$6.00", "$6.60", "$6.00", "$6.00"]
+
+
+def test_a_price_says_since_when_and_from_where(page):
+    html = page(SONNET)
+
+    assert "13 Mar 2026, 00:00 UTC" in html
+    assert "Source: genai-prices" in html
+
+
+def test_long_input_has_its_own_prices(page):
+    html = page(f"{LIST}claude-haiku-5-5/")
+
+    assert "Above 100K input tokens" in html
+    assert "$2.50" in html
+
+
+def test_an_unknown_rate_is_a_dash_and_never_nothing(page):
+    Price.objects.filter(offering__model_string="anthropic/claude-sonnet-4-6").update(cache_write_1h_input=None)
+
+    table = re.search(r"Cache write, 1 h</th>(.*?)</tr>", page(SONNET), re.DOTALL).group(1)
+
+    assert ">–<" in table
+    assert "$0.00" not in table
+
+
+def test_an_offering_without_price_says_so(page):
+    Price.objects.filter(offering__model_string="google/anthropic/claude-sonnet-4-6").delete()
+
+    assert "no price is known" in page(SONNET)
+
+
+def snippet(html: str, slug: str) -> str:
+    return re.search(rf'<code id="code-{slug}">(.*?)</code>', html, re.DOTALL).group(1)
+
+
+def test_the_curl_snippet_calls_this_very_host(page, settings):
+    settings.PUBLIC_URL = "https://orq.example.com"
+
+    words = shlex.split(snippet(page(SONNET), "curl").replace("\\\n", " "))
+
+    assert words[:4] == ["curl", "-X", "POST", "https://orq.example.com/v3/router/responses"]
+    assert "Authorization: Bearer $ORQ_API_KEY" in words
+    assert json.loads(words[-1])["model"] == "anthropic/claude-sonnet-4-6"
+
+
+def test_the_python_snippet_is_python_and_calls_this_very_host(page, settings):
+    settings.PUBLIC_URL = "https://orq.example.com"
+
+    code = snippet(page(SONNET), "python")
+
+    compile(code, "snippet", "exec")
+    assert 'base_url="https://orq.example.com/v3/router"' in code
+    assert 'model="anthropic/claude-sonnet-4-6"' in code
+
+
+def test_the_javascript_snippet_calls_this_very_host(page, settings):
+    settings.PUBLIC_URL = "https://orq.example.com"
+
+    code = snippet(page(SONNET), "javascript")
+
+    assert 'baseURL: "https://orq.example.com/v3/router"' in code
+    assert 'model: "anthropic/claude-sonnet-4-6"' in code
+
+
+def test_snippets_call_what_the_workspace_can_call(page, workspace: Workspace):
+    make_provider_key(workspace, provider="simulated", name="Simulator")
+
+    html = page(SONNET)
+
+    assert '"model": "simulated/claude-sonnet-4-6"' in snippet(html, "curl")
+    assert "Answers come from Simulated Anthropic" in html
+
+
+def test_snippets_are_for_the_offering_asked_for(page):
+    html = page(SONNET, **{"from": "simulated/claude-sonnet-4-6"})
+
+    assert '"model": "simulated/claude-sonnet-4-6"' in snippet(html, "curl")
+
+
+@pytest.mark.parametrize("string", ["aws/anthropic/claude-sonnet-4-6", "google/anthropic/claude-sonnet-4-6"])
+def test_an_offering_that_cannot_be_called_yet_says_so_and_has_no_snippet(page, string):
+    html = page(SONNET, **{"from": string})
+
+    assert "cannot be called by this gateway yet" in html
+    assert "ORQ_API_KEY" not in html
+    assert "code-curl" not in html
+
+
+def test_a_retired_model_says_so(page):
+    html = page(f"{LIST}claude-3-opus/")
+
+    assert "Retired 5 Jan 2026" in html
+    assert "Retired at Anthropic" in page(LIST, q="claude-3-opus")
+
+
+def test_who_may_connect_is_shown_where(client, alice, bob):
+    client.force_login(alice)
+    assert "Connect Anthropic</a>" in client.get(SONNET).content.decode()
+
+    client.force_login(bob)
+    assert "An admin can connect it" in client.get(SONNET).content.decode()
+
+
+def test_a_model_nobody_knows_is_not_found(client, bob):
+    client.force_login(bob)
+
+    assert client.get(f"{LIST}claude-next/").status_code == 404
+
+
+def test_a_model_the_catalog_dropped_is_not_found(client, bob):
+    Offering.objects.filter(model__slug="claude-sonnet-4-6").update(is_listed=False)
+    client.force_login(bob)
+
+    assert client.get(SONNET).status_code == 404
+
+
+@pytest.mark.parametrize("path", [LIST, SONNET])
+def test_another_workspace_does_not_exist(client, workspace, mallory, path):
+    client.force_login(mallory)
+
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", [LIST, SONNET])
+def test_signed_out_leads_to_the_sign_in_form(client, workspace, path):
+    assert client.get(path).status_code == 302
+
+
+@pytest.mark.parametrize("path", [LIST, SONNET])
+def test_nothing_can_be_posted(client, bob, path):
+    client.force_login(bob)
+
+    assert client.post(path).status_code == 405
