@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 
 from keys.models import ProviderKey
@@ -32,7 +32,7 @@ from orqadmin.supervisor import (
 from teams.services import setup_link
 
 # What is fed stops before what it feeds.
-STOP_WAVES = (("web", "worker", "beat"), ("ship_usage", "simulator"), ("redis", "postgres"))
+STOP_WAVES = (("demo", "web", "worker", "beat"), ("ship_usage", "simulator"), ("redis", "postgres"))
 SIMULATED = "simulated"
 MANAGE = str(settings.BASE_DIR / "manage.py")
 
@@ -42,15 +42,18 @@ class Command(BaseCommand):
     # The database may not run yet.
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="send simulated traffic through the gateway")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
         os.umask(0o077)
         try:
             with only_one(settings.DATA_DIR):
-                self._serve()
+                self._serve(demo=demo)
         except StartError as error:
             sys.exit(str(error))
 
-    def _serve(self) -> None:
+    def _serve(self, *, demo: bool) -> None:
         log_dir = settings.DATA_DIR / "log"
         log_dir.mkdir(exist_ok=True)
         keep_logs_small(log_dir)
@@ -62,7 +65,8 @@ class Command(BaseCommand):
                     prepare(self._say)
                     start_server(supervisor, listener, log_dir)
                 for service in background_services(log_dir):
-                    supervisor.keep(service)
+                    if demo or service.name != "demo":
+                        supervisor.keep(service)
                 self._say(welcome())
                 supervisor.run()
             except KeyboardInterrupt:
@@ -129,6 +133,7 @@ def background_services(log_dir: Path) -> list[Service]:
         Service("worker", start("worker", worker, REMAP_SIGTERM="SIGQUIT")),
         Service("beat", start("beat", beat)),
         Service("simulator", start("simulator", [MANAGE, "simulate_provider"]), is_wanted=simulator_is_wanted),
+        Service("demo", start("demo", [MANAGE, "demo_traffic"])),
     ]
 
 
