@@ -157,7 +157,7 @@ def _read_parts(message: Fields, allowed: frozenset[str]) -> list[dict[str, Any]
         return [text_block(content)] if content else []
     blocks = []
     for part in message.objects("content"):
-        kind = part.get("type")
+        kind = part.string("type") or ""
         if kind not in allowed:
             raise part.refuse("type", f"must be one of {', '.join(sorted(allowed))} in a message of this role.")
         block = _read_part(part, kind)

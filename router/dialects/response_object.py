@@ -85,10 +85,10 @@ def output_items(answer: Answer, request_id: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     for block in answer.content:
         kind = block.get("type")
-        if kind == "text" and items and items[-1]["type"] == "message":
+        if kind == "text":
+            if not (items and items[-1]["type"] == "message"):
+                items.append(message_item(item_id("msg", request_id, len(items)), "", "completed"))
             items[-1]["content"][0]["text"] += block["text"]
-        elif kind == "text":
-            items.append(message_item(item_id("msg", request_id, len(items)), block["text"], "completed"))
         elif kind == "tool_use":
             items.append(call_item(item_id("fc", request_id, len(items)), block, tool_arguments(block), "completed"))
         elif kind in ("thinking", "redacted_thinking"):

@@ -143,7 +143,7 @@ def _read_parts(holder: Fields, name: str, allowed: frozenset[str]) -> list[dict
         return [text_block(content)] if content else []
     blocks = []
     for part in holder.objects(name):
-        kind = part.get("type")
+        kind = part.string("type") or ""
         if kind not in allowed:
             raise part.refuse("type", f"must be one of {', '.join(sorted(allowed))} here.")
         block = _read_part(part, kind)
