@@ -113,7 +113,8 @@ def _embedded_postgres() -> Iterator[None]:
 def _refuse_if_used() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
         others = cursor.fetchone()[0]
     connection.close()

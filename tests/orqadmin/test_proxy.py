@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.orqadmin.ports import free_port, free_ports
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 NAME = "ai.example.com"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin:/sbin:/bin")
@@ -129,14 +131,6 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
 def get(connection: http.client.HTTPConnection, path: str, **headers: str) -> str:
     connection.request("GET", path, headers=headers)
     return connection.getresponse().read().decode()
@@ -175,7 +169,7 @@ def over_tls(start_nginx, stubs, certificate) -> Iterator[http.client.HTTPSConne
 @pytest.fixture
 def within_compose(start_nginx, stubs) -> Iterator[http.client.HTTPConnection]:
     """A connection to the proxy between web and gateway, as in deploy/nginx.conf."""
-    (port,) = free_ports(1)
+    port = free_port()
     replaced = {f"{name}:8000": f"127.0.0.1:{stub.server_address[1]}" for name, stub in stubs.items()}
     trusted = {"set_real_ip_from 172.16.0.0/12": "set_real_ip_from 127.0.0.0/8"}
     start_nginx("nginx.conf", port, {**replaced, **trusted, "listen 8000;": f"listen 127.0.0.1:{port};"})

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.orqadmin.ports import free_port
+
 REPO = Path(__file__).resolve().parents[2]
 MEANT = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY")
 CHILDREN = ("postgres", "redis-server", "uvicorn orqadmin.asgi", "ship_usage", "orqadmin worker", "orqadmin beat")
@@ -65,11 +67,6 @@ class Up:
             if words in command and parent_of(pid) == self.process.pid:
                 return pid
         return None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def processes_on(data_dir: Path) -> dict[int, str]:
