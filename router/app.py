@@ -86,6 +86,8 @@ class Gateway:
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=["User-Agent"],
+            # What is metered and passed on byte for byte must not arrive compressed.
+            headers={"Accept-Encoding": "identity"},
         )
         self._following = asyncio.create_task(self.holder.follow(_connect))
 

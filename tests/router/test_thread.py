@@ -117,3 +117,9 @@ def test_unreachable_provider_is_a_502_and_a_row(rig: Rig) -> None:
     [row] = rig.ledger()
     assert response.status_code == 502
     assert (row.status, row.error_code) == (None, "provider_error")
+
+
+def test_answers_are_asked_for_uncompressed(rig: Rig) -> None:
+    rig.post("/v3/anthropic/v1/messages", message_body(), headers={"accept-encoding": "gzip, br"})
+
+    assert rig.stub.requests[-1].headers["accept-encoding"] == "identity"
