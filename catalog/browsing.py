@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry
-from catalog.prices import RATE_LABELS, Price, Rates
-from catalog.providers import PROVIDERS, Provider
+from catalog.prices import Price, Rates
+from catalog.providers import Provider
 
 # Whose price a row shows unless a provider is asked for: the maker's own.
 _SHOWN_FIRST = "anthropic"
@@ -31,23 +31,19 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model in the list: its offerings that were asked for, and the one whose price is shown."""
+    """A model in the list, with the offering whose price is shown and who else offers it, each provider once."""
 
     info: ModelEntry
-    offerings: list[CatalogEntry]
     shown: CatalogEntry
     price: Price
     is_retired: bool
+    connected_providers: list[Provider]
+    other_providers: list[Provider]
 
     @property
     def rates(self) -> Rates:
         """The rates of an ordinary request, one below every long-context bound."""
         return self.price.base
-
-    @property
-    def providers(self) -> list[Provider]:
-        """The providers that offer it, each once."""
-        return [PROVIDERS[slug] for slug in dict.fromkeys(entry.provider for entry in self.offerings)]
 
 
 def browse(
@@ -64,7 +60,7 @@ def browse(
         if entry.model not in rows and _has_what_is_asked(entry.info, filters):
             offerings = [each for each in index.of_model(entry.model) if _is_asked_for(each, filters, connected)]
             if offerings:
-                rows[entry.model] = _row(offerings, now)
+                rows[entry.model] = _row(offerings, connected, now)
     return _sorted(list(rows.values()), sort)
 
 
@@ -83,13 +79,29 @@ def _is_asked_for(entry: CatalogEntry, filters: Filters, connected: Collection[s
     return is_right_provider and (not filters.connected_only or entry.provider in connected)
 
 
-def _row(offerings: list[CatalogEntry], now: datetime) -> ModelRow:
+def _row(offerings: list[CatalogEntry], connected: Collection[str], now: datetime) -> ModelRow:
     shown = next((entry for entry in offerings if entry.provider == _SHOWN_FIRST), offerings[0])
-    return ModelRow(shown.info, offerings, shown, shown.price_at(now), shown.is_retired_at(now))
+    providers = list(dict.fromkeys(entry.provider_info for entry in offerings))
+    return ModelRow(
+        info=shown.info,
+        shown=shown,
+        price=shown.price_at(now),
+        is_retired=shown.is_retired_at(now),
+        connected_providers=[provider for provider in providers if provider.slug in connected],
+        other_providers=[provider for provider in providers if provider.slug not in connected],
+    )
 
 
-# The columns of numbers that the list can be sorted by, besides the name.
-NUMBER_COLUMNS = {"context": "Context", "max_output": "Max output", **RATE_LABELS}
+# The columns of numbers that the list can be sorted by, besides the name; short, for there are many.
+NUMBER_COLUMNS = {
+    "context": "Context",
+    "max_output": "Max output",
+    "uncached_input": "Uncached input",
+    "cache_read_input": "Read",
+    "cache_write_5m_input": "Write 5 m",
+    "cache_write_1h_input": "Write 1 h",
+    "output": "Output",
+}
 
 SORTS: dict[str, Callable[[ModelRow], Any]] = {
     "name": lambda row: row.info.name.lower(),

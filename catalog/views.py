@@ -31,8 +31,8 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
         "filters": filters,
         "sort": sort,
         "number_columns": NUMBER_COLUMNS,
+        "is_any_connected": bool(connected),
         "rows": browse(load_index(), filters, connected=connected, now=timezone.now(), sort=sort),
-        "connected": connected,
     }
     return render(request, "catalog/list.html#models" if request.htmx else "catalog/list.html", context)
 
