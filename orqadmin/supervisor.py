@@ -239,7 +239,10 @@ def bind(host: str, port: int, *, patience_s: float = 1.0) -> socket.socket:
     while True:
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((host, port), family=family, backlog=2048)
+            listener = socket.create_server((host, port), family=family, backlog=2048)
+            # uvicorn takes an inherited socket for a UNIX one and would leave Nagle's delay on: 40 ms an answer.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listener
         except OSError as error:
             if time.monotonic() > deadline:
                 reason = (error.strerror or str(error)).partition(" (")[0]  # without the address, which we name
