@@ -13,6 +13,9 @@ from teams.audit import Actor, record_event
 from teams.models import GatewayKey, GatewayKeySecret, Membership, Role, SetupLink, User, Workspace
 from teams.tokens import MintedToken, TokenKind, hash_token, mint_token
 
+# The audit event that says so; the first steps look for it.
+MASTER_KEY_COPIED = "workspace.master_key_copied"
+
 
 class TeamsError(Exception):
     """A change to a team that cannot be made; the text is for people."""
@@ -144,6 +147,32 @@ def revoke_gateway_key(key: GatewayKey, *, actor: Actor | None) -> GatewayKey:
     key.save(update_fields=["revoked_at"])
     record_event(actor, f"{key.kind}_key.revoke", key, workspace=key.workspace, before={"key": key.masked})
     return key
+
+
+@transaction.atomic
+def edit_workspace(workspace: Workspace, *, name: str, time_zone: str, actor: Actor | None) -> Workspace:
+    """Set the workspace's name and zone."""
+    workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    before = {"name": workspace.name, "time_zone": workspace.time_zone}
+    workspace.name, workspace.time_zone = name, time_zone
+    workspace.save(update_fields=["name", "time_zone"])
+    after = {"name": name, "time_zone": time_zone}
+    record_event(actor, "workspace.edit", workspace, workspace=workspace, before=before, after=after)
+    return workspace
+
+
+@transaction.atomic
+def confirm_master_key_copy(workspace: Workspace, *, actor: Actor | None) -> None:
+    """Note that somebody keeps a copy of the master keys elsewhere: without one, a lost disk loses every secret."""
+    record_event(actor, MASTER_KEY_COPIED, workspace, workspace=workspace)
+
+
+@transaction.atomic
+def dismiss_checklist(workspace: Workspace, *, actor: Actor | None) -> None:
+    """Stop showing the first steps on Overview."""
+    workspace.checklist_dismissed_at = timezone.now()
+    workspace.save(update_fields=["checklist_dismissed_at"])
+    record_event(actor, "workspace.dismiss_checklist", workspace, workspace=workspace)
 
 
 def _lock_setup() -> None:

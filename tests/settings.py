@@ -12,3 +12,7 @@ from orqadmin.settings import *  # noqa: E402, F403
 
 # The real ones take half a second a sign-in.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Pages name their static files, and get them, without a collectstatic before each run.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+SERVESTATIC_USE_FINDERS = True

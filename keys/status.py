@@ -1,0 +1,65 @@
+"""In which state a provider key is, in a word and a reason. Pure."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from keys.models import KeyVersion, ProviderKey, TestCall
+from providers.base import Outcome
+
+
+@dataclass(frozen=True)
+class Status:
+    """``tone`` is good, warn, bad, busy or empty; ``word`` is shown with it, ``reason`` says why and what to do."""
+
+    tone: str
+    word: str
+    reason: str = ""
+
+    @property
+    def is_failing(self) -> bool:
+        return self.tone == "bad"
+
+
+_OUTCOMES: dict[str, tuple[str, str]] = {
+    Outcome.OK: ("good", "Working"),
+    Outcome.INVALID_CREDENTIAL: ("bad", "Refused"),
+    Outcome.NO_PERMISSION: ("bad", "No permission"),
+    Outcome.MODEL_NOT_AVAILABLE: ("warn", "Model not available"),
+    Outcome.NO_CREDIT: ("bad", "No credit"),
+    Outcome.RATE_LIMITED: ("warn", "Rate limited"),
+    Outcome.OVERLOADED: ("warn", "Overloaded"),
+    Outcome.UNREACHABLE: ("bad", "Unreachable"),
+    Outcome.TIMEOUT: ("warn", "Timed out"),
+    Outcome.PROVIDER_ERROR: ("warn", "Provider error"),
+    Outcome.MISCONFIGURED: ("bad", "Misconfigured"),
+    Outcome.INVALID_REQUEST: ("warn", "Request refused"),
+}
+
+
+def status_of_call(call: TestCall | None) -> Status:
+    """Return what a test call says of the version it was made with."""
+    if call is None:
+        return Status("", "Not checked")
+    if not call.is_done:
+        return Status("busy", "Queued" if call.state == TestCall.State.QUEUED else "Running")
+    tone, word = _OUTCOMES[call.outcome]
+    return Status(tone, word, call.message)
+
+
+def status_of_key(
+    key: ProviderKey, in_use: KeyVersion | None, last_call: TestCall | None, *, master_key_ids: Collection[str]
+) -> Status:
+    """Return the state of ``key``; ``last_call`` is the newest one made with the version ``in_use``."""
+    if not key.enabled:
+        return Status("", "Disabled", "The gateway does not use it until it is enabled.")
+    if in_use is None:
+        return Status("bad", "No secret in use", "Rotate: paste a secret and switch to it.")
+    if in_use.master_key_id not in master_key_ids:
+        return Status("bad", "Cannot be opened", "Its master key is not configured. Rotate: paste the secret again.")
+    return status_of_call(last_call)
+
+
+def word_of_version(version: KeyVersion) -> Status:
+    """Return a version's state in the words of the page; a fallback's end is shown beside it."""
+    tones = {KeyVersion.State.ACTIVE: "good", KeyVersion.State.DRAINING: "warn", KeyVersion.State.DRAFT: "busy"}
+    return Status(tones.get(KeyVersion.State(version.state), ""), version.get_state_display())

@@ -1,0 +1,155 @@
+"""BYOK: the providers, and the named keys of each."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Max
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from catalog.providers import PROVIDERS, Provider
+from keys.models import KeyVersion, ProviderKey, TestCall
+from keys.services import keyring
+from keys.status import Status, status_of_key
+from teams.access import Right, WorkspaceRequest, requires
+from teams.models import Workspace
+from usage.models import LastUse
+from usage.queries import usage_report
+from usage.ranges import Grain
+
+COST_DAYS = 30
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A provider key as the list shows it. ``cost_usd`` is that of the last 30 days."""
+
+    key: ProviderKey
+    in_use: KeyVersion | None
+    last_call: TestCall | None
+    status: Status
+    last_used_at: datetime | None
+    cost_usd: Decimal
+    has_draft: bool
+
+    @property
+    def age_days(self) -> int | None:
+        """For how many days the secret in use has been in use."""
+        if self.in_use is None or self.in_use.promoted_at is None:
+            return None
+        return (timezone.now() - self.in_use.promoted_at).days
+
+    @property
+    def is_rotation_due(self) -> bool:
+        days = self.key.rotate_every_days
+        return days is not None and self.age_days is not None and self.age_days >= days
+
+
+@dataclass(frozen=True)
+class ProviderSection:
+    """A provider with its keys. ``state`` is connected, open or coming."""
+
+    provider: Provider
+    rows: list[KeyRow]
+
+    @property
+    def state(self) -> str:
+        if not self.provider.is_callable:
+            return "coming"
+        return "connected" if self.rows else "open"
+
+
+@require_safe
+@requires(Right.READ_PROVIDER_KEYS)
+def key_list(request: WorkspaceRequest) -> HttpResponse:
+    """All providers; a search narrows their keys and hides the providers that do not match either."""
+    query = request.GET.get("q", "").strip()[:100]
+    sections = provider_sections(request.workspace, query)
+    context = {
+        "sections": sections,
+        "query": query,
+        "has_keys": any(section.rows for section in sections),
+        "may_manage": request.may(Right.MANAGE_PROVIDER_KEYS),
+        "cost_days": COST_DAYS,
+    }
+    return render(request, "keys/list.html", context)
+
+
+def provider_sections(workspace: Workspace, query: str = "") -> list[ProviderSection]:
+    """Return the providers in the catalog's order, each with its keys in the order they are tried."""
+    keys = ProviderKey.objects.in_workspace(workspace).order_by("order", "name")
+    wanted = query.casefold()
+    rows = key_rows(workspace, list(keys))
+    sections = []
+    for provider in PROVIDERS.values():
+        own = [row for row in rows if row.key.provider == provider.slug]
+        if wanted and wanted not in provider.label.casefold():
+            own = [row for row in own if wanted in row.key.name.casefold()]
+            if not own:
+                continue
+        sections.append(ProviderSection(provider, own))
+    return sections
+
+
+def key_rows(workspace: Workspace, keys: list[ProviderKey]) -> list[KeyRow]:
+    """Return a row per key, in the same order. The number of queries does not depend on how many there are."""
+    if not keys:
+        return []
+    in_use, drafts = _versions(keys)
+    calls = _last_calls(in_use.values())
+    used = dict(
+        LastUse.objects.filter(key_id__in=[key.pk for key in keys])
+        .values("key_id")
+        .annotate(last=Max("at"))
+        .values_list("key_id", "last")
+    )
+    costs = costs_by_key(workspace)
+    ids = keyring().ids
+    rows = []
+    for key in keys:
+        version = in_use.get(key.pk)
+        call = calls.get(version.pk) if version else None
+        rows.append(
+            KeyRow(
+                key=key,
+                in_use=version,
+                last_call=call,
+                status=status_of_key(key, version, call, master_key_ids=ids),
+                last_used_at=used.get(key.pk),
+                cost_usd=costs.get(str(key.pk), Decimal(0)),
+                has_draft=key.pk in drafts,
+            )
+        )
+    return rows
+
+
+def costs_by_key(workspace: Workspace) -> Mapping[str, Decimal]:
+    """Return what each provider key's live traffic cost in the last 30 days, by the key's id."""
+    begin = timezone.now() - timedelta(days=COST_DAYS)
+    report = usage_report(workspace, begin=begin, grain=Grain.TOTAL, group_by=["provider_key"])
+    return {row.dimensions["provider_key"]: row.measures.cost_usd for row in report.rows}
+
+
+def _versions(keys: list[ProviderKey]) -> tuple[dict[UUID, KeyVersion], set[UUID]]:
+    """Return the version in use of each key, and the keys that have a draft waiting."""
+    State = KeyVersion.State
+    versions = KeyVersion.objects.filter(provider_key__in=keys, state__in=[State.ACTIVE, State.DRAFT]).defer(
+        "ciphertext", "wrapped_data_key", "fingerprint"
+    )
+    in_use, drafts = {}, set()
+    for version in versions:
+        if version.state == State.ACTIVE:
+            in_use[version.provider_key_id] = version
+        else:
+            drafts.add(version.provider_key_id)
+    return in_use, drafts
+
+
+def _last_calls(versions: Collection[KeyVersion]) -> dict[int, TestCall]:
+    newest = TestCall.objects.filter(version__in=versions).order_by("version_id", "-queued_at").distinct("version_id")
+    return {call.version_id: call for call in newest}

@@ -1,0 +1,92 @@
+// What the pages need beyond htmx: opening and closing the dialog, copying, tabs, and the browser's time zone.
+// Everything listens on the document, so that what htmx brings later works too.
+
+const dialog = () => document.getElementById("dialog");
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "dialog-body" && !dialog().open) dialog().showModal();
+});
+
+document.addEventListener("click", (event) => {
+  const opener = (selector) => event.target.closest(selector);
+  if (opener("[data-closes-dialog]") && dialog()?.open) {
+    event.preventDefault();
+    dialog().close();
+  } else if (event.target === dialog()) dialog().close();
+  else if (opener("[data-copies]")) copy(opener("[data-copies]"));
+  else if (opener("[data-sends]")) send(opener("[data-sends]"));
+  else if (opener('[role="tab"]')) selectTab(opener('[role="tab"]'));
+});
+
+// A closed dialog keeps nothing of what was typed into it.
+document.addEventListener("close", (event) => {
+  if (event.target === dialog()) document.getElementById("dialog-body").replaceChildren();
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  const tab = event.target.closest('[role="tab"]');
+  if (!tab || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  const tabs = [...tab.parentElement.querySelectorAll('[role="tab"]')];
+  const step = event.key === "ArrowRight" ? 1 : -1;
+  selectTab(tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length]);
+});
+
+async function copy(button) {
+  const text = document.getElementById(button.dataset.copies).textContent.trim();
+  // Over plain http on another machine browsers give no clipboard: then the text is selected for Ctrl-C.
+  if (!navigator.clipboard) return getSelection().selectAllChildren(document.getElementById(button.dataset.copies));
+  await navigator.clipboard.writeText(text);
+  const label = button.querySelector("[data-label]");
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+}
+
+// Sends one request with the key shown on the page; how it went is told by the line that asks the server.
+async function send(button) {
+  const error = document.getElementById("send-error");
+  button.disabled = true;
+  error.textContent = "";
+  try {
+    const response = await fetch("/v3/router/responses", {
+      method: "POST",
+      headers: {
+        Authorization: `Bearer ${document.getElementById(button.dataset.sends).textContent.trim()}`,
+        "Content-Type": "application/json",
+      },
+      body: JSON.stringify({ model: button.dataset.model, input: "Say hello in one short sentence." }),
+      credentials: "omit",
+    });
+    if (!response.ok) error.textContent = (await response.json()).error.message;
+  } catch {
+    error.textContent = "The gateway did not answer. Is it running?";
+  }
+  button.disabled = false;
+}
+
+function selectTab(tab) {
+  for (const other of tab.parentElement.querySelectorAll('[role="tab"]')) {
+    other.setAttribute("aria-selected", String(other === tab));
+    other.tabIndex = other === tab ? 0 : -1;
+    document.getElementById(other.getAttribute("aria-controls")).hidden = other !== tab;
+  }
+  tab.focus();
+}
+
+// A request of htmx that failed must not look like a click that did nothing.
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => {
+    const status = event.detail.xhr?.status;
+    document.getElementById("failure").textContent = status
+      ? `The server answered ${status}. Nothing was changed; reload the page and try again.`
+      : "The server does not answer. Nothing was changed; try again in a moment.";
+  });
+}
+document.addEventListener("htmx:afterSwap", () => {
+  document.getElementById("failure").textContent = "";
+});
+
+// A form that asks for a time zone begins with the browser's.
+for (const field of document.querySelectorAll("select[data-browser-time-zone]")) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if ([...field.options].some((option) => option.value === zone)) field.value = zone;
+}

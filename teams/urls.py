@@ -1,0 +1,17 @@
+"""Addresses of a workspace's gateway keys and settings, below ``/w/<workspace>/``."""
+
+from django.urls import path
+
+from teams.views import gateway_keys, workspace
+
+app_name = "teams"
+
+urlpatterns = [
+    path("api-keys/", gateway_keys.gateway_key_list, name="gateway_key_list"),
+    path("api-keys/new/", gateway_keys.gateway_key_create, name="gateway_key_create"),
+    path("api-keys/<uuid:key_id>/revoke/", gateway_keys.gateway_key_revoke, name="gateway_key_revoke"),
+    path("api-keys/<uuid:key_id>/first-request/", gateway_keys.first_request, name="first_request"),
+    path("settings/", workspace.settings_page, name="settings"),
+    path("settings/master-key-copied/", workspace.master_key_copied, name="master_key_copied"),
+    path("checklist/dismiss/", workspace.checklist_dismiss, name="checklist_dismiss"),
+]

@@ -1,0 +1,243 @@
+"""Gateway keys: the list, a new one with its first request, and the end of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from catalog.queries import callable_offerings
+from catalog.snippets import Snippet, build_snippets
+from keys.models import KeyVersion
+from teams.access import Right, WorkspaceRequest, requires
+from teams.forms import GatewayKeyForm
+from teams.models import GatewayKey, GatewayKeyQuerySet, Workspace
+from teams.services import CreatedKey, KeyRevoked, NameTaken, create_gateway_key, revoke_gateway_key
+from usage.models import Attempt, LastUse, Refusal
+from usage.records import uuid7
+
+# What the snippets of a new key ask for where it is there: the product page's own example.
+_FAVOURITE_MODEL = "claude-sonnet-4-6"
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A gateway key as the list shows it."""
+
+    key: GatewayKey
+    last_used_at: datetime | None
+
+    def rank(self, column: str) -> Any:
+        """Return what ``column`` sorts this row by."""
+        return {
+            "name": self.key.name.casefold(),
+            "owner": str(self.key.owner or ""),
+            "created": self.key.created_at,
+            "last-used": self.last_used_at or _NEVER,
+            "expires": self.key.expires_at or _FOR_EVER,
+        }[column]
+
+
+@dataclass(frozen=True)
+class KeyFilters:
+    """What the list was asked for. ``sort`` is a column, with ``-`` in front for the other way round."""
+
+    query: str = ""
+    status: str = "usable"
+    sort: str = "-created"
+
+    COLUMNS: ClassVar = {
+        "name": "Name",
+        "owner": "Owner",
+        "created": "Created",
+        "last-used": "Last used",
+        "expires": "Expires",
+    }
+    STATUSES: ClassVar = {"usable": "Usable", "ended": "Revoked or expired", "all": "All"}
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> Self:
+        """Return the filters in a query string; what is not one of ours is left at its default."""
+        status, sort = values.get("status", ""), values.get("sort", "")
+        return cls(
+            query=values.get("q", "").strip()[:100],
+            status=status if status in cls.STATUSES else cls.status,
+            sort=sort if sort.removeprefix("-") in cls.COLUMNS else cls.sort,
+        )
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether keys may be hidden by what was asked for."""
+        return bool(self.query) or self.status != KeyFilters.status
+
+    def apply(self, keys: GatewayKeyQuerySet) -> list[KeyRow]:
+        """Return the rows, in order. Two queries."""
+        found = list(self._narrow(keys).select_related("owner"))
+        used = dict(LastUse.objects.filter(version=0, key_id__in=[key.pk for key in found]).values_list("key_id", "at"))
+        rows = [KeyRow(key, used.get(key.pk)) for key in found]
+        column = self.sort.removeprefix("-")
+        return sorted(rows, key=lambda row: row.rank(column), reverse=self.sort.startswith("-"))
+
+    def _narrow(self, keys: GatewayKeyQuerySet) -> GatewayKeyQuerySet:
+        if self.query:
+            keys = keys.filter(
+                Q(name__icontains=self.query)
+                | Q(public_id__startswith=self.query)
+                | Q(last4=self.query)
+                | Q(owner__email__icontains=self.query)
+            )
+        if self.status == "usable":
+            return keys.usable()
+        if self.status == "ended":
+            return keys.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now()))
+        return keys
+
+
+@require_safe
+@requires(Right.OWN_GATEWAY_KEYS)
+def gateway_key_list(request: WorkspaceRequest) -> HttpResponse:
+    """The gateway keys that the member may see: all of them, or their own."""
+    filters, visible = KeyFilters.read(request.GET), _visible_keys(request)
+    context = {
+        "rows": filters.apply(visible),
+        "filters": filters,
+        "has_keys": visible.exists(),
+        "may_manage_all": request.may(Right.MANAGE_GATEWAY_KEYS),
+    }
+    return render(request, "teams/gateway_key_list.html", context)
+
+
+@never_cache
+@requires(Right.OWN_GATEWAY_KEYS)
+def gateway_key_create(request: WorkspaceRequest) -> HttpResponse:
+    """Make a gateway key. The answer to the POST shows it, and nothing else ever does."""
+    form = GatewayKeyForm(request.POST or None)
+    if form.is_valid():
+        try:
+            created = create_gateway_key(
+                request.workspace,
+                name=form.cleaned_data["name"],
+                expires_at=form.cleaned_data["expires_on"],
+                owner=request.user,
+                actor=request.user,
+            )
+        except NameTaken as error:
+            form.add_error("name", str(error))
+        else:
+            return _show_once(request, created)
+    return render(request, "teams/gateway_key_create.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@requires(Right.OWN_GATEWAY_KEYS)
+def gateway_key_revoke(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Ask, then end the key."""
+    key = get_object_or_404(_visible_keys(request), pk=key_id)
+    if request.method != "POST":
+        last_use = LastUse.objects.filter(key_id=key.pk, version=0).first()
+        return render(request, "teams/gateway_key_revoke.html", {"row": KeyRow(key, last_use and last_use.at)})
+    try:
+        revoke_gateway_key(key, actor=request.user)
+    except KeyRevoked as error:
+        messages.info(request, str(error))
+    else:
+        messages.success(request, f"“{key.name}” is revoked. The gateway refuses it from now on.")
+    return redirect("teams:gateway_key_list", request.workspace.slug)
+
+
+@require_safe
+@requires(Right.OWN_GATEWAY_KEYS)
+def first_request(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """The line below a new key: waiting, or how its latest request went."""
+    key = get_object_or_404(_visible_keys(request), pk=key_id)
+    return render(request, "teams/_first_request.html", {"result": _latest_request(key)})
+
+
+def _visible_keys(request: WorkspaceRequest) -> GatewayKeyQuerySet:
+    keys = GatewayKey.objects.in_workspace(request.workspace)
+    return keys if request.may(Right.MANAGE_GATEWAY_KEYS) else keys.filter(owner=request.user)
+
+
+def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:
+    model = _example_model(request.workspace)
+    # The address the person's browser reached us by is one that their programs reach, too.
+    origin = request.build_absolute_uri("/").rstrip("/")
+    context = {
+        "key": created.key,
+        "token": created.token.text,
+        "model": model,
+        "origin": origin,
+        "snippets": [*build_snippets(model, origin), _claude_code(model, origin)] if model else [],
+        "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
+    }
+    return render(request, "teams/gateway_key_created.html", context)
+
+
+def _claude_code(model: str, origin: str) -> Snippet:
+    """Return what points Claude Code at this gateway. Source: its documentation, "LLM gateway configuration"."""
+    code = (
+        f"export ANTHROPIC_BASE_URL={origin}/v3/anthropic\n"
+        "export ANTHROPIC_AUTH_TOKEN=$ORQ_API_KEY\n"
+        f"export ANTHROPIC_MODEL={model}\n"
+        "claude"
+    )
+    return Snippet("claude-code", "Claude Code", code, needs="npm install -g @anthropic-ai/claude-code")
+
+
+def _example_model(workspace: Workspace) -> str:
+    """Return the model string that a new key's snippets ask for; empty while no provider is connected."""
+    usable = KeyVersion.objects.in_workspace(workspace).active().filter(provider_key__enabled=True)
+    connected = set(usable.values_list("provider_key__provider", flat=True))
+    offered = [offering for offering in callable_offerings() if offering.provider in connected]
+    offered.sort(key=lambda each: (each.provider_info.is_simulated, each.model.slug != _FAVOURITE_MODEL))
+    return offered[0].model_string if offered else ""
+
+
+@dataclass(frozen=True)
+class RequestLine:
+    """One request in one line: ``200 · 1,234 tokens · $0.0041``."""
+
+    status: str
+    summary: str
+    is_error: bool
+    href: str
+
+
+def _latest_request(key: GatewayKey) -> RequestLine | None:
+    """Return how the newest request with ``key`` went; one that the gateway refused itself counts, too."""
+    here = {"workspace_id": key.workspace_id, "gateway_key_id": key.pk}
+    # No request is older than its key: the bound keeps the search to the last minutes of the ledger.
+    oldest = uuid7(int(key.created_at.timestamp() * 1_000_000))
+    attempt = Attempt.objects.filter(**here, id__gte=oldest, final=True).order_by("-id").first()
+    refusal = Refusal.objects.filter(**here).first()
+    page = reverse("usage:requests", args=[key.workspace.slug])
+    if refusal and not (attempt and attempt.started_at > refusal.at):
+        return RequestLine(str(refusal.status), refusal.message, True, f"{page}?q={refusal.request_id}")
+    if attempt is None:
+        return None
+    status = "No answer" if attempt.status is None else str(attempt.status)
+    return RequestLine(status, _tokens_and_cost(attempt), bool(attempt.error_code), f"{page}?q={attempt.request_id}")
+
+
+def _tokens_and_cost(attempt: Attempt) -> str:
+    if attempt.error_code:
+        return attempt.error_code.replace("_", " ")
+    if attempt.input_tokens is None:
+        return "tokens not known"
+    tokens = attempt.input_tokens + (attempt.output_tokens or 0)
+    return f"{tokens:,} tokens · {'unpriced' if attempt.is_unpriced else _usd(attempt.cost_nano)}"
+
+
+def _usd(nano: int) -> str:
+    """Write nano-dollars with four digits after the point, more where that would be 0."""
+    return f"${nano / 1e9:.4f}" if nano >= 100_000 or not nano else f"${nano / 1e9:.2g}"
