@@ -22,6 +22,8 @@ import keys.api
 import keys.services
 import teams.api
 import teams.services
+import usage.api
+import usage.report_sql
 from keys.credentials import CredentialInvalid, OriginNotAllowed
 from teams.rest import ApiError, ManagementKeyAuth
 
@@ -38,6 +40,10 @@ _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     keys.services.VersionRevoked: (409, "version_revoked", ""),
     teams.services.NameTaken: (409, "name_taken", "name"),
     teams.services.KeyRevoked: (409, "key_revoked", ""),
+    usage.report_sql.UnknownDimension: (422, "invalid_request", "group_by"),
+    usage.report_sql.BadFilter: (422, "invalid_request", ""),
+    usage.report_sql.BadRange: (422, "invalid_request", "from"),
+    usage.report_sql.ReportTooLarge: (422, "report_too_large", ""),
 }
 _IN_OTHER_WORDS = {"missing": "This field is required.", "extra_forbidden": "There is no such field."}
 
@@ -131,6 +137,7 @@ api = RestApi(
 api.add_router("/provider-keys", keys.api.router)
 api.add_router("/api-keys", teams.api.router)
 api.add_router("/models", catalog.api.router)
+api.add_router("/usage", usage.api.usage_router)
 
 
 @api.exception_handler(ApiError)

@@ -89,3 +89,12 @@ Name = Annotated[
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_printable)]
 # ISO 8601 with its offset written out, as everywhere in this API.
 Timestamp = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str)]
+
+
+def refuse_unknown_parameters(request: HttpRequest, known: type[BaseModel]) -> None:
+    """Raise ApiError for the first query parameter that ``known`` has no field for: a typo must not mean "all"."""
+    names = [field.alias or name for name, field in known.model_fields.items()]
+    for name in request.GET:
+        if name not in names:
+            message = f"There is no such parameter. There are: {', '.join(names)}."
+            raise ApiError(422, "invalid_request", message, field=name)
