@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
@@ -12,10 +12,10 @@ from simulator.pace import INSTANT, Pace
 
 
 class Running:
-    """A context manager; ``origin`` is where it listens."""
+    """A context manager; ``origin`` is where it listens. ``app`` may be a simulator with something around it."""
 
-    def __init__(self, *, pace: Pace = INSTANT, limits: Limits | None = None) -> None:
-        app = Simulator(pace=pace, limits=limits)
+    def __init__(self, app: Any = None, *, pace: Pace = INSTANT, limits: Limits | None = None) -> None:
+        app = app or Simulator(pace=pace, limits=limits)
         self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
         self._thread = threading.Thread(target=self._server.run, name="simulator", daemon=True)
         self.origin = ""

@@ -4,7 +4,7 @@ import asyncio
 import random
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,8 +15,8 @@ from django.core.management.base import BaseCommand
 from keys.credentials import make_simulated_secret
 from keys.models import ProviderKey
 from keys.services import create_provider_key
-from simulator.trace import Arrival, read_trace
-from simulator.traffic import MESSAGES, DemoRequest, make_request
+from simulator.trace import read_trace
+from simulator.traffic import PROVIDER_PREFIX, DemoRequest, make_request
 from teams.models import GatewayKey, Workspace
 from teams.services import create_gateway_key, ensure_workspace, revoke_gateway_key
 
@@ -44,7 +44,8 @@ class Command(BaseCommand):
         workspace = ensure_workspace()
         connect_simulator(workspace)
         token = make_demo_key(workspace)
-        traffic = Traffic(origin, token, speed=speed, limit=requests, say=self._say)
+        simulator = settings.SIMULATOR_ORIGIN
+        traffic = Traffic(origin, token, simulator=simulator, speed=speed, limit=requests, say=self._say)
         try:
             asyncio.run(traffic.run())
         except KeyboardInterrupt:
@@ -73,8 +74,11 @@ def make_demo_key(workspace: Workspace) -> str:
 class Traffic:
     """Sends the trace round after round, at ``speed`` times its pace, and counts how it went."""
 
-    def __init__(self, origin: str, token: str, *, speed: float, limit: int, say: Callable[[str], None]) -> None:
-        self._origin, self._token = origin, token
+    def __init__(
+        self, origin: str, token: str, *, simulator: str, speed: float, limit: int, say: Callable[[str], None]
+    ) -> None:
+        self._origin, self._simulator = origin, simulator
+        self._headers = {"authorization": f"Bearer {token}"}
         self._speed, self._limit, self._say = speed, limit, say
         self.outcomes: Counter[str] = Counter()
         self._sent = 0
@@ -82,11 +86,8 @@ class Traffic:
     async def run(self) -> None:
         """Send until ``limit`` is reached, or for ever; what is on its way when this is cancelled is dropped."""
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-        headers = {"authorization": f"Bearer {self._token}"}
         connector = aiohttp.TCPConnector(limit=MOST_AT_ONCE)
-        async with aiohttp.ClientSession(
-            self._origin, headers=headers, timeout=timeout, connector=connector
-        ) as session:
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             await self._until_ready(session)
             self._say("Simulated traffic is on its way through the gateway.")
             async with asyncio.TaskGroup() as group:
@@ -100,14 +101,15 @@ class Traffic:
         return f"{self._sent:,} simulated requests sent: {outcomes or 'none answered yet'}."
 
     async def _until_ready(self, session: aiohttp.ClientSession) -> None:
-        """Wait until the gateway offers simulated models to this key and the simulator answers a free call."""
-        model = make_request(Arrival(0, 1, 1), random.Random(0)).body["model"]  # noqa: S311  # only the model counts
-        free = {"model": model, "messages": [{"role": "user", "content": "Are you there?"}]}
+        """Wait until the simulator answers, and then until the gateway offers its models to our key.
+
+        Nothing that fails meanwhile is counted anywhere: figures must show the traffic alone.
+        """
         while True:
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with session.post(f"{MESSAGES}/count_tokens", json=free) as answer:
-                    if answer.status == 200:
-                        return
+            if "Simulated" in await _fetched(session, f"{self._simulator}/", {}):
+                models = await _fetched(session, f"{self._origin}/v3/router/models", self._headers)
+                if PROVIDER_PREFIX in models:
+                    return
             await asyncio.sleep(0.5)
 
     async def _send_rounds(self, session: aiohttp.ClientSession) -> None:
@@ -127,7 +129,8 @@ class Traffic:
 
     async def _send(self, session: aiohttp.ClientSession, request: DemoRequest) -> None:
         try:
-            async with session.post(request.path, json=request.body, headers=request.headers) as answer:
+            headers = {**self._headers, **request.headers}
+            async with session.post(self._origin + request.path, json=request.body, headers=headers) as answer:
                 await answer.read()
                 outcome = "answered" if answer.status == 200 else f"failed with {answer.status}"
         except (aiohttp.ClientError, TimeoutError):
@@ -140,3 +143,11 @@ class Traffic:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
             self._say(self.summary())
+
+
+async def _fetched(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> str:
+    """Return what is at ``url``, '' if nothing answers there."""
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with session.get(url, headers=headers) as answer:
+            return await answer.text()
+    return ""

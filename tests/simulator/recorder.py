@@ -1,0 +1,84 @@
+"""The simulator with a witness: what it was asked and what it said, seen without the product's help."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.app import Simulator
+from simulator.http import Message, Receive, Scope, Send
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call to the simulator, whole."""
+
+    path: str
+    headers: Mapping[str, str]
+    request: bytes
+    status: int
+    answer: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.request)
+
+
+class Recorder:
+    """An ASGI app around ``simulator``. ``failing_models`` names models whose messages are answered "overloaded"."""
+
+    def __init__(self, simulator: Simulator | None = None) -> None:
+        self._simulator = simulator or Simulator()
+        self.exchanges: deque[Exchange] = deque()
+        self.failing_models: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._simulator(scope, receive, send)
+            return
+        request = await _whole(receive)
+        status, parts = 0, []
+
+        async def send_seen(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            parts.append(message.get("body", b""))
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+                self.exchanges.append(Exchange(scope["path"], headers, request, status, b"".join(parts)))
+            await send(message)
+
+        await self._simulator(self._with_failure(scope, request), _given(request, receive), send_seen)
+
+    def forget(self) -> None:
+        self.exchanges.clear()
+
+    def one(self) -> Exchange:
+        """Return the one call since the last ``forget``."""
+        [exchange] = self.exchanges
+        return exchange
+
+    def _with_failure(self, scope: Scope, request: bytes) -> Scope:
+        if not self.failing_models or json.loads(request or b"{}").get("model") not in self.failing_models:
+            return scope
+        return {**scope, "headers": [*scope["headers"], (b"x-simulate", b"overloaded")]}
+
+
+async def _whole(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives ``body`` first, and then whatever comes."""
+    given: deque[Message] = deque([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive_next() -> Message:
+        return given.popleft() if given else await receive()
+
+    return receive_next
