@@ -5,12 +5,14 @@ by name on commit, and losing that message only delays it.
 """
 
 import logging
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from celery import current_app
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_GRACE = timedelta(hours=24)
 TEST_CALL_TIMEOUT_S = 20.0
+SIMULATOR_START_S = 10.0
 # A call still marked as running after this long lost its worker.
 TEST_CALL_LOST_AFTER = timedelta(seconds=60)
 
@@ -293,6 +296,8 @@ def perform_test_call(call: TestCall) -> TestResult:
         outbound = anthropic.build_list_models(origin=key.url)
     else:
         outbound = anthropic.build_test_message(call.model, origin=key.url)
+    if key.provider_info.is_simulated:
+        _wait_for_simulator(origin_of(key.url))
     started = time.monotonic()
     try:
         response = _send(outbound, secret)
@@ -330,6 +335,19 @@ _ADVICE: dict[Outcome, str] = {
 
 def _unreachable(origin: str) -> str:
     return f"{origin} cannot be reached from this server. Check the address, DNS and firewall."
+
+
+def _wait_for_simulator(origin: str) -> None:
+    """Return once ``origin`` takes connections, or after SIMULATOR_START_S: its process starts with its first key."""
+    parts = urlsplit(origin)
+    deadline = time.monotonic() + SIMULATOR_START_S
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _send(outbound: Outbound, secret: Secret) -> httpx.Response:

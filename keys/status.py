@@ -9,7 +9,7 @@ from providers.base import Outcome
 
 @dataclass(frozen=True)
 class Status:
-    """``tone`` is good, warn, bad, busy or empty; ``word`` is shown with it, ``reason`` says why and what to do."""
+    """``tone`` is good, warn, bad, info, busy or empty; ``word`` is shown with it, ``reason`` says why and what to do."""
 
     tone: str
     word: str
@@ -61,5 +61,5 @@ def status_of_key(
 
 def word_of_version(version: KeyVersion) -> Status:
     """Return a version's state in the words of the page; a fallback's end is shown beside it."""
-    tones = {KeyVersion.State.ACTIVE: "good", KeyVersion.State.DRAINING: "warn", KeyVersion.State.DRAFT: "busy"}
+    tones = {KeyVersion.State.ACTIVE: "good", KeyVersion.State.DRAINING: "warn", KeyVersion.State.DRAFT: "info"}
     return Status(tones.get(KeyVersion.State(version.state), ""), version.get_state_display())

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
 
+from orqadmin.checklist import checklist_for
 from orqadmin.navigation import navigation_for
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -70,11 +71,12 @@ class NoVariablesFilter(SafeExceptionReporterFilter):
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Give templates the workspace and the member's role, where the URL has them, and the sidebar on demand."""
+    """Give templates the workspace and the member's role, where the URL has them; sidebar and first steps on demand."""
     return {
         "workspace": getattr(request, "workspace", None),
         "membership": getattr(request, "membership", None),
         "navigation": partial(navigation_for, request),
+        "checklist": partial(checklist_for, request),
         "public_url": settings.PUBLIC_URL,
     }
 

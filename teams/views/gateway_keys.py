@@ -145,7 +145,7 @@ def gateway_key_revoke(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = get_object_or_404(_visible_keys(request), pk=key_id)
     if request.method != "POST":
         last_use = LastUse.objects.filter(key_id=key.pk, version=0).first()
-        return render(request, "teams/gateway_key_revoke.html", {"row": KeyRow(key, last_use and last_use.at)})
+        return render(request, "teams/gateway_key_revoke.html", {"row": KeyRow(key, last_use.at if last_use else None)})
     try:
         revoke_gateway_key(key, actor=request.user)
     except KeyRevoked as error:
