@@ -32,7 +32,7 @@ from simulator.http import (
 )
 from simulator.instructions import Instructions, is_valid_key, organisation_of, read_instructions
 from simulator.limits import Limits, RateLimits
-from simulator.models import MODELS, Model, by_name
+from simulator.models import Model, by_name, load_models
 from simulator.pace import INSTANT, Pace
 from simulator.prompt import Prompt, read_prompt
 from simulator.stream import NetworkChunks, events_of, frame
@@ -65,7 +65,9 @@ class _Call:
 
 
 class Simulator:
-    """The app. ``clock`` returns seconds since the epoch and drives cache lifetimes and limits."""
+    """The app. ``clock`` returns seconds since the epoch and drives cache lifetimes and limits; ``models`` are the
+    catalog's unless given.
+    """
 
     def __init__(
         self,
@@ -73,11 +75,11 @@ class Simulator:
         clock: Callable[[], float] = time.time,
         pace: Pace = INSTANT,
         limits: Limits | None = None,
-        models: Iterable[Model] = MODELS,
+        models: Iterable[Model] | None = None,
     ) -> None:
         self._clock = clock
         self._pace = pace
-        self._models = by_name(models)
+        self._models = by_name(load_models() if models is None else models)
         self._cache = PromptCache()
         self._limits = RateLimits(limits or Limits())
         self._started_at = clock()

@@ -46,9 +46,14 @@ class PromptCache:
         self._entries: dict[_Key, _Entry] = {}
 
     def use(
-        self, organisation: str, model: str, blocks: Sequence[Block], *, minimum_tokens: int, now: float
+        self, organisation: str, model: str, blocks: Sequence[Block], *, minimum_tokens: int | None, now: float
     ) -> CacheUse:
-        """Read and write the cache for one request at ``now``, and say what was read and written."""
+        """Read and write the cache for one request at ``now``, and say what was read and written.
+
+        Without ``minimum_tokens`` the model caches nothing.
+        """
+        if minimum_tokens is None:
+            return CacheUse()
         ends = list(accumulate(block.tokens for block in blocks))
         keys = [(organisation, model, block.prefix) for block in blocks]
         marked = [at for at, block in enumerate(blocks) if block.ttl_s is not None and ends[at] >= minimum_tokens]

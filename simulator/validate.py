@@ -207,7 +207,7 @@ def _check_sampling(body: Mapping[str, Any], model: Model) -> None:
         value = body.get(name)
         if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1):
             raise invalid(f"{name}: range: 0..1")
-    if model.is_newer and body.get("temperature") is not None and body.get("top_p") is not None:
+    if model.refuses_temperature_with_top_p and body.get("temperature") is not None and body.get("top_p") is not None:
         raise invalid("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
 
 

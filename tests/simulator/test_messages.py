@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simulator.models import CATALOG_FILE
 from simulator.stream import NetworkChunks
 from simulator.tokens import count_block, count_text, split_text
 from tests.simulator.conftest import Client, request_of, words
@@ -288,3 +289,12 @@ async def test_models_are_listed_newest_first(client: Client) -> None:
 
 async def test_a_model_is_found_by_its_alias(client: Client) -> None:
     assert (await client.get("/v1/models/claude-haiku-4-5")).json()["id"] == "claude-haiku-4-5-20251001"
+
+
+async def test_every_simulated_offering_of_the_catalog_is_served(client: Client) -> None:
+    listed = json.loads(CATALOG_FILE.read_text())["models"]
+    ids = {offering["upstream_id"] for entry in listed for offering in entry["offerings"][:1]}
+
+    served = {model["id"] for model in (await client.get("/v1/models")).json()["data"]}
+
+    assert ids == served

@@ -6,9 +6,10 @@ import httpx
 import pytest
 
 from simulator.app import Simulator
-from simulator.models import MODELS
+from simulator.models import load_models
 from tests.simulator.conftest import Client, Clock, request_of, words
 
+CACHING = [model for model in load_models() if model.minimum_cacheable_tokens]
 FIVE_MINUTES = {"type": "ephemeral"}
 ONE_HOUR = {"type": "ephemeral", "ttl": "1h"}
 
@@ -64,7 +65,7 @@ async def test_both_lifetimes_in_one_request(client: Client) -> None:
     assert counts(await client.usage(system=system))[1:] == (5_500, 0, 0)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@pytest.mark.parametrize("model", CACHING, ids=lambda model: model.id)
 async def test_each_model_has_its_minimum(client: Client, model: Any) -> None:
     minimum = model.minimum_cacheable_tokens
 
@@ -73,6 +74,12 @@ async def test_each_model_has_its_minimum(client: Client, model: Any) -> None:
 
     assert below[1:] == (0, 0, 0)
     assert at[1:] == (0, minimum, 0)
+
+
+async def test_a_model_without_a_cache_processes_all(client: Client) -> None:
+    usages = [await client.usage(model="claude-2.1", system=[text(9_000, FIVE_MINUTES)]) for _ in range(2)]
+
+    assert [counts(usage)[1:] for usage in usages] == [(0, 0, 0)] * 2
 
 
 async def test_a_prefix_below_the_minimum_is_written_with_the_next_breakpoint(client: Client) -> None:
