@@ -1,0 +1,73 @@
+"""The makers' own clients, pointed at a gateway in front of the simulator, which serves a whole module of tests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+
+from tests.gateway import Gateway, connected_gateway, transactional_db
+from tests.simulator.recorder import Recorder
+from tests.simulator.running import Running
+
+__all__ = ["transactional_db"]
+
+PROVIDER_SECRET = "sk-ant-sim-acme"
+
+
+@dataclass
+class Simulated:
+    """A gateway and the simulator behind it."""
+
+    gateway: Gateway
+    provider: Recorder
+
+    def __post_init__(self) -> None:
+        self.openai_settings = self._settings("/v3/router", api_key=self.gateway.token)
+        self.anthropic_settings = self._settings("/v3/anthropic", auth_token=self.gateway.token)
+
+    def _settings(self, path: str, **credential: str) -> dict[str, Any]:
+        # Retries would hide what a single call comes to.
+        return {"base_url": self.gateway.url + path, "max_retries": 0, **credential}
+
+
+@pytest.fixture(scope="module")
+def module_simulated(transactional_db: None, tmp_path_factory: Any) -> Iterator[Simulated]:
+    recorder, folder = Recorder(), tmp_path_factory.mktemp("gateway")
+    with (
+        Running(recorder) as simulator,
+        connected_gateway(simulator.origin, PROVIDER_SECRET, folder) as gateway,
+    ):
+        yield Simulated(gateway, recorder)
+
+
+@pytest.fixture
+def simulated(module_simulated: Simulated) -> Simulated:
+    """The module's gateway and simulator, with nothing of earlier tests to be seen."""
+    module_simulated.gateway.forget_rows()
+    module_simulated.provider.forget()
+    return module_simulated
+
+
+@pytest.fixture
+def gateway(simulated: Simulated) -> Gateway:
+    return simulated.gateway
+
+
+@pytest.fixture
+def provider(simulated: Simulated) -> Recorder:
+    return simulated.provider
+
+
+@pytest.fixture
+def openai_sdk(simulated: Simulated) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(**simulated.openai_settings) as client:
+        yield client
+
+
+@pytest.fixture
+def anthropic_sdk(simulated: Simulated) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(**simulated.anthropic_settings) as client:
+        yield client
