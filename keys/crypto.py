@@ -106,7 +106,7 @@ class Keyring:
 
         Raises UnknownMasterKey, or CannotOpen if it was made for another row or was changed.
         """
-        return open_with(self.unwrap(sealed, context), sealed.ciphertext, context)
+        return open_with(self.unwrap(sealed, context), sealed.ciphertext, context.additional_data("secret"))
 
     def fingerprint(self, secret: Secret, workspace: UUID) -> bytes:
         """Return 32 bytes that are equal for equal secrets in one workspace and tell nothing else.
@@ -117,9 +117,9 @@ class Keyring:
         return hmac.digest(key, workspace.bytes + secret.reveal().encode(), hashlib.sha256)
 
 
-def open_with(data_key: AESGCM, ciphertext: bytes, context: SealContext) -> Secret:
-    """Decrypt ``ciphertext`` with an unwrapped data key; raises CannotOpen."""
-    return Secret(_decrypt(data_key, ciphertext, context.additional_data("secret")).decode())
+def open_with(data_key: AESGCM, ciphertext: bytes, additional_data: bytes) -> Secret:
+    """Decrypt ``ciphertext`` with an unwrapped data key and its context's data for ``secret``; raises CannotOpen."""
+    return Secret(_decrypt(data_key, ciphertext, additional_data).decode())
 
 
 def parse_master_keys(text: str) -> dict[str, bytes]:

@@ -65,42 +65,39 @@ def parse_answer_usage(body: bytes) -> TokenCounts:
     Raises UnreadableAnswer if the body is not a message.
     """
     try:
-        answer = msgspec.json.decode(body, type=_Answer)
+        answer = _answer_decoder.decode(body)
     except msgspec.DecodeError:
         raise UnreadableAnswer("The answer is not a message.") from None
     return parse_usage(answer.usage)
 
 
-def parse_usage(usage: Mapping[str, Any] | None) -> TokenCounts:
+def parse_usage(usage: object) -> TokenCounts:
     """Return the five disjoint counts of a ``usage`` object.
 
     ``input_tokens`` excludes cached tokens. The 5 m and 1 h split of the cache writes can be absent or sum to
     less than their total; the rest then counts as 5 m, the provider's default. Values that are not
     non-negative integers read as missing.
     """
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return TokenCounts()
-    raw_split = usage.get("cache_creation")
-    split: Mapping[str, Any] = raw_split if isinstance(raw_split, Mapping) else {}
+    uncached, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    split = _part(usage, "cache_creation")
     written = _count(usage, "cache_creation_input_tokens")
     written_1h = _count(split, "ephemeral_1h_input_tokens")
     written_5m = _count(split, "ephemeral_5m_input_tokens")
     if written is not None:
         written_5m = max(written - (written_1h or 0), written_5m or 0)
-    raw_server_tools = usage.get("server_tool_use")
-    server_tools: Mapping[str, Any] = raw_server_tools if isinstance(raw_server_tools, Mapping) else {}
-    raw_output_details = usage.get("output_tokens_details")
-    output_details: Mapping[str, Any] = raw_output_details if isinstance(raw_output_details, Mapping) else {}
-    uncached, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
-    counted = uncached is not None or output is not None
+    # A provider that counts at all leaves out the cache counts that are zero.
+    otherwise = None if uncached is None and output is None else 0
+    read = _count(usage, "cache_read_input_tokens")
     return TokenCounts(
         uncached_input=uncached,
-        cache_read_input=_count(usage, "cache_read_input_tokens", 0 if counted else None),
-        cache_write_5m_input=written_5m if written_5m is not None else (0 if counted else None),
-        cache_write_1h_input=written_1h if written_1h is not None else (0 if counted else None),
+        cache_read_input=otherwise if read is None else read,
+        cache_write_5m_input=otherwise if written_5m is None else written_5m,
+        cache_write_1h_input=otherwise if written_1h is None else written_1h,
         output=output,
-        reasoning_output=_count(output_details, "thinking_tokens"),
-        web_searches=_count(server_tools, "web_search_requests"),
+        reasoning_output=_count(_part(usage, "output_tokens_details"), "thinking_tokens"),
+        web_searches=_count(_part(usage, "server_tool_use"), "web_search_requests"),
     )
 
 
@@ -130,6 +127,9 @@ class _Answer(msgspec.Struct):
     usage: dict[str, Any]
 
 
+_answer_decoder = msgspec.json.Decoder(_Answer)
+
+
 class _Model(msgspec.Struct):
     id: str
 
@@ -138,9 +138,14 @@ class _ModelList(msgspec.Struct):
     data: list[_Model]
 
 
-def _count(usage: Mapping[str, Any], name: str, missing: int | None = None) -> int | None:
+def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
     value = usage.get(name)
-    return value if type(value) is int and value >= 0 else missing
+    return value if isinstance(value, dict) else {}
+
+
+def _count(usage: dict[str, Any], name: str) -> int | None:
+    value = usage.get(name)
+    return value if type(value) is int and value >= 0 else None
 
 
 def _error_in(body: bytes) -> tuple[str, str]:

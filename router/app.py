@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import django
@@ -43,8 +44,12 @@ GATEWAY_PREFIXES = ("/v3/", "/v2/router", "/healthz", "/readyz")
 NATIVE_PREFIX = "/v3/anthropic"
 # After the server has stopped waiting for clients, calls still running get this long before they are cut.
 STOP_GRACE_S = 2.0
+# How long a call runs before anybody looks whether its client is still there.
+WATCH_AFTER_S = 0.05
 FIRST_SNAPSHOT_S = 20.0
 
+# What is metered and passed on byte for byte must not arrive compressed.
+UNCOMPRESSED: Mapping[str, str] = {"accept-encoding": "identity"}
 # Request headers that are ours, or belong to the connection; all others pass to the native endpoint's provider.
 _DROPPED_REQUEST_HEADERS = frozenset(
     [
@@ -75,9 +80,12 @@ class Gateway:
 
     def __init__(self) -> None:
         self.holder = SnapshotHolder()
-        self.calls: set[asyncio.Task[None]] = set()
+        self.calls: set[asyncio.Task[Any]] = set()
+        self.max_body_bytes: int = settings.MAX_BODY_BYTES
         self.timeouts = Timeouts(
-            settings.CONNECT_TIMEOUT_S, settings.FIRST_BYTE_TIMEOUT_S, settings.BETWEEN_BYTES_TIMEOUT_S
+            connect=settings.CONNECT_TIMEOUT_S,
+            first_byte=settings.FIRST_BYTE_TIMEOUT_S,
+            between_bytes=settings.BETWEEN_BYTES_TIMEOUT_S,
         )
         self.outbox = OutboxWriter(settings.OUTBOX_DIR, flush_to_disk=settings.OUTBOX_SYNCHRONOUS == "FULL")
         self.session = aiohttp.ClientSession(
@@ -85,9 +93,7 @@ class Gateway:
             auto_decompress=False,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=["User-Agent"],
-            # What is metered and passed on byte for byte must not arrive compressed.
-            headers={"Accept-Encoding": "identity"},
+            skip_auto_headers=["User-Agent", "Accept", "Accept-Encoding", "Content-Type"],
         )
         self._following = asyncio.create_task(self.holder.follow(_connect))
 
@@ -95,6 +101,19 @@ class Gateway:
         """Wait for the first snapshot, but not for ever: without a database ``/readyz`` says so."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.holder.loaded.wait(), FIRST_SNAPSHOT_S)
+
+    async def carry(self, call: Call, receive: Receive, send: Send) -> None:
+        """Run ``call`` in this task, which outlives the client, and abandon it when the client leaves."""
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("coroutines run in tasks")
+        watch = _Watch(call, task, receive)
+        self.calls.add(task)
+        try:
+            await call.run(send)
+        finally:
+            watch.stop()
+            self.calls.discard(task)
 
     async def close(self) -> None:
         """Let the calls that still run end, then cut them; each is settled either way."""
@@ -109,6 +128,29 @@ class Gateway:
             await self._following
         await self.session.close()
         self.outbox.close()
+
+
+class _Watch:
+    """Notices when the client has left. Most answers are out before watching begins, which saves them its cost."""
+
+    def __init__(self, call: Call, task: "asyncio.Task[Any]", receive: Receive) -> None:
+        self._call, self._task, self._receive = call, task, receive
+        self._watching: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _begin(self) -> None:
+        self._watching = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        # The body is read, so the next message says that the client has left.
+        await self._receive()
+        if not self._call.is_answered:
+            self._call.abandon(self._task)
 
 
 _gateway: Gateway | None = None
@@ -215,7 +257,7 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
 
 async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, receive: Receive, send: Send) -> None:
     key = _authenticate(gateway, inbound)
-    raw = await _read_body(receive, inbound)
+    raw = await _read_body(receive, inbound, gateway.max_body_bytes)
     dialect, asked = endpoint.dialect, ""
     try:
         parsed = dialect.parse(raw)
@@ -248,13 +290,7 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         upstream_path=endpoint.upstream_path,
         is_count=endpoint.is_count,
     )
-    task = asyncio.create_task(call.run(send))
-    gateway.calls.add(task)
-    task.add_done_callback(gateway.calls.discard)
-    # The body is read, so the next message is the end: the answer is out, or the client has left.
-    await receive()
-    if not call.is_answered:
-        call.abandon(task)
+    await gateway.carry(call, receive, send)
 
 
 def _outbound(dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbound) -> tuple[bytes, Mapping[str, str]]:
@@ -265,15 +301,16 @@ def _outbound(dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbo
     if plan.entry is None:
         raise AssertionError("only the native dialect plans models the catalog does not know")
     messages = dialect.to_messages(parsed, facts_of(plan.entry.info))
-    return msgspec.json.encode({"model": upstream_model, **messages}), {}
+    return msgspec.json.encode({"model": upstream_model, **messages}), UNCOMPRESSED
 
 
 def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
+    passed = {
         name: value
         for name, value in headers.items()
         if name not in _DROPPED_REQUEST_HEADERS and not name.startswith(_DROPPED_REQUEST_PREFIXES)
     }
+    return {**passed, **UNCOMPRESSED}
 
 
 def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:
@@ -304,35 +341,25 @@ def _snapshot_of(gateway: Gateway) -> Snapshot:
     return gateway.holder.current
 
 
-async def _read_body(receive: Receive, inbound: Inbound) -> bytes:
-    if int(inbound.headers.get("content-length") or 0) > settings.MAX_BODY_BYTES:
-        raise _too_large()
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    if not message.get("more_body"):
-        return _whole(message.get("body", b""))
-    chunks, size = [message.get("body", b"")], len(message.get("body", b""))
-    while message.get("more_body"):
+async def _read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
+    """Return the whole body; raises RequestRefused (413) beyond ``limit`` bytes, ClientGone if it never ends."""
+    if int(inbound.headers.get("content-length") or 0) > limit:
+        raise _too_large(limit)
+    body, is_whole = b"", False
+    while not is_whole:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > settings.MAX_BODY_BYTES:
-            raise _too_large()
-    return b"".join(chunks)
-
-
-def _whole(body: bytes) -> bytes:
-    if len(body) > settings.MAX_BODY_BYTES:
-        raise _too_large()
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body")
+        if len(body) > limit:
+            raise _too_large(limit)
     return body
 
 
-def _too_large() -> RequestRefused:
-    limit_mb = settings.MAX_BODY_BYTES // (1024 * 1024)
-    return RequestRefused(f"The request is larger than {limit_mb} MB.", status=413, code="request_too_large")
+def _too_large(limit: int) -> RequestRefused:
+    message = f"The request is larger than {limit // (1024 * 1024)} MB."
+    return RequestRefused(message, status=413, code="request_too_large")
 
 
 def _record_refusal(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from router.dialects.base import RequestRefused
 from router.snapshot import GatewayKeyEntry
-from teams.tokens import MalformedToken, TokenKind, hash_token, read_public_id
+from teams.tokens import PUBLIC_ID, MalformedToken, TokenKind, hash_token, read_public_id
 
 _BEARER = "bearer "
 
@@ -27,17 +27,21 @@ def authenticate(token: str, keys: Mapping[str, GatewayKeyEntry], *, now: float)
 
     Raises RequestRefused (401): malformed, unknown or revoked, or expired. Unknown and revoked read the same.
     """
-    try:
-        public_id = read_public_id(token, TokenKind.GATEWAY)
-    except MalformedToken:
-        raise _unauthorized("authentication_required", "This is not a gateway key (sk-orq-…). Copy it again.") from None
-    entry = keys.get(public_id)
+    entry = keys.get(token[PUBLIC_ID])
     digest = hash_token(token)
     if entry is None or not any(hmac.compare_digest(digest, known) for known in entry.sha256s):
-        raise _unauthorized("invalid_api_key", "This gateway key is unknown or was revoked.")
+        raise _not_ours(token)
     if entry.expires_at is not None and entry.expires_at <= now:
         raise _unauthorized("expired_api_key", "This gateway key has expired. Create a new one under API Keys.")
     return entry
+
+
+def _not_ours(token: str) -> RequestRefused:
+    try:
+        read_public_id(token, TokenKind.GATEWAY)
+    except MalformedToken:
+        return _unauthorized("authentication_required", "This is not a gateway key (sk-orq-…). Copy it again.")
+    return _unauthorized("invalid_api_key", "This gateway key is unknown or was revoked.")
 
 
 def _unauthorized(code: str, message: str) -> RequestRefused:

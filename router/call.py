@@ -1,7 +1,7 @@
 """One request carried to its provider and back, metered from before the first byte to after the last.
 
-A ``Call`` runs in a task of its own, which outlives the client: whatever happens to the connection, the attempt is
-settled. It writes to the client directly; waiting for a slow client to take a chunk is what slows the upstream down.
+The task a ``Call`` runs in outlives the client: whatever happens to the connection, the attempt is settled. It writes
+to the client directly; waiting for a slow client to take a chunk is what slows the upstream down.
 """
 
 import asyncio
@@ -11,11 +11,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 import aiohttp
+import attrs
 import msgspec
-from multidict import CIMultiDictProxy
+from yarl import URL
 
 from keys.crypto import CryptoError
 from providers import anthropic
@@ -38,16 +41,17 @@ CHARACTERS_PER_TOKEN = 3.5
 # Reply headers of the provider that are not the client's business, or no longer true.
 _DROPPED_REPLY_HEADERS = frozenset(
     [
-        "connection",
-        "content-encoding",
-        "content-length",
-        "date",
-        "keep-alive",
-        "server",
-        "set-cookie",
-        "transfer-encoding",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"date",
+        b"keep-alive",
+        b"server",
+        b"set-cookie",
+        b"transfer-encoding",
     ]
 )
+_STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 # What makes the next key worth trying: this one is refused, whatever the request.
 _KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
 
@@ -68,16 +72,41 @@ class Metadata(msgspec.Struct, frozen=True):
     tags: list[str]
 
 
-class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds; ``between_bytes`` applies to streams, ``first_byte`` to whole answers."""
+class Timeouts:
+    """How long a provider may take, in seconds: ``between_bytes`` of a stream, ``first_byte`` of a whole answer."""
 
-    connect: float
-    first_byte: float
-    between_bytes: float
+    def __init__(self, *, connect: float, first_byte: float, between_bytes: float) -> None:
+        self._stream = aiohttp.ClientTimeout(sock_connect=connect, sock_read=between_bytes)
+        self._answer = aiohttp.ClientTimeout(sock_connect=connect, sock_read=first_byte)
+
+    def of(self, parsed: ParsedRequest) -> aiohttp.ClientTimeout:
+        """Return the limits for a request, whose client may have set one for the whole call."""
+        timeout = self._stream if parsed.stream else self._answer
+        whole_ms = parsed.options.timeout_ms
+        return attrs.evolve(timeout, total=whole_ms / 1000) if whole_ms else timeout
 
 
 class Call:
     """A request on its way. ``run`` never raises; ``abandon`` is called when the client has left."""
+
+    __slots__ = (
+        "_body",
+        "_dialect",
+        "_headers",
+        "_inbound",
+        "_is_abandoned",
+        "_is_count",
+        "_is_native",
+        "_key",
+        "_metadata",
+        "_outbox",
+        "_parsed",
+        "_plan",
+        "_session",
+        "_timeouts",
+        "_upstream_path",
+        "is_answered",
+    )
 
     def __init__(
         self,
@@ -104,7 +133,7 @@ class Call:
         self._is_abandoned = False
         self.is_answered = False
 
-    def abandon(self, task: "asyncio.Task[None]") -> None:
+    def abandon(self, task: "asyncio.Task[Any]") -> None:
         """Close the upstream: nobody should pay for text that nobody reads. What came so far is settled."""
         self._is_abandoned = True
         task.cancel()
@@ -161,19 +190,11 @@ class Call:
         )
         return await self._session.request(
             outbound.method,
-            outbound.url,
+            _url(outbound.url),
             data=outbound.body,
             headers=anthropic.authorize(outbound, candidate.version.open()),
             allow_redirects=False,
-            timeout=self._client_timeout(),
-        )
-
-    def _client_timeout(self) -> aiohttp.ClientTimeout:
-        whole_ms = self._parsed.options.timeout_ms
-        return aiohttp.ClientTimeout(
-            total=whole_ms / 1000 if whole_ms else None,
-            sock_connect=self._timeouts.connect,
-            sock_read=self._timeouts.between_bytes if self._parsed.stream else self._timeouts.first_byte,
+            timeout=self._timeouts.of(self._parsed),
         )
 
     # Whole answers
@@ -187,14 +208,14 @@ class Call:
             return
         attempt.settle_answer(body, is_count=self._is_count)
         if self._is_native:
-            await self._answer(send, response.status, body, response.headers)
+            await self._answer(send, response.status, body, response)
             return
         try:
             rendered = self._dialect.render_answer(body, self._reply_context())
         except UnreadableAnswer:
             await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
             return
-        await self._answer(send, 200, rendered, response.headers)
+        await self._answer(send, 200, rendered, response)
 
     async def _relay_error(
         self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send, *, is_last: bool
@@ -211,10 +232,10 @@ class Call:
         attempt.settle(Certainty.EXACT, error_code=failure.code)
         masked = _mask(body, attempt.candidate)
         if self._is_native:
-            await self._answer(send, response.status, masked, response.headers)
+            await self._answer(send, response.status, masked, response)
         else:
             failure = failure_of(outcome, _mask(message.encode(), attempt.candidate).decode(errors="replace"))
-            await self._answer_failure(send, failure, response.headers)
+            await self._answer_failure(send, failure, response)
         return True
 
     # Streams
@@ -223,7 +244,7 @@ class Call:
         meter = attempt.meter = StreamMeter()
         renderer = None if self._is_native else self._dialect.stream_renderer(self._reply_context())
         decoder = SSEDecoder()
-        await self._start(send, response.status, "text/event-stream", response.headers)
+        await self._start(send, response.status, b"text/event-stream", response)
         broke_off = False
         try:
             async for chunk in response.content.iter_any():
@@ -253,18 +274,16 @@ class Call:
         return True
 
     async def _answer_failure(
-        self, send: Send, failure: Failure, upstream_headers: "CIMultiDictProxy[str] | None" = None
+        self, send: Send, failure: Failure, upstream: aiohttp.ClientResponse | None = None
     ) -> None:
         body = self._dialect.render_error(
             failure.status, failure.code, failure.message, request_id=self._inbound.request_id
         )
         with suppress(OSError):
-            await self._answer(send, failure.status, body, upstream_headers)
+            await self._answer(send, failure.status, body, upstream)
 
-    async def _answer(
-        self, send: Send, status: int, body: bytes, upstream_headers: "CIMultiDictProxy[str] | None"
-    ) -> None:
-        await self._start(send, status, "application/json", upstream_headers, length=len(body))
+    async def _answer(self, send: Send, status: int, body: bytes, upstream: aiohttp.ClientResponse | None) -> None:
+        await self._start(send, status, b"application/json", upstream, length=len(body))
         await send({"type": "http.response.body", "body": body})
         self.is_answered = True
 
@@ -272,23 +291,22 @@ class Call:
         self,
         send: Send,
         status: int,
-        content_type: str,
-        upstream_headers: "CIMultiDictProxy[str] | None",
+        content_type: bytes,
+        upstream: aiohttp.ClientResponse | None,
         *,
         length: int | None = None,
     ) -> None:
         headers = [(b"x-orq-trace-id", self._inbound.request_id.encode())]
-        for name, value in upstream_headers.items() if upstream_headers else ():
+        for name, value in upstream.raw_headers if upstream else ():
             lowered = name.lower()
-            if lowered not in _DROPPED_REPLY_HEADERS and (self._is_native or lowered != "content-type"):
-                headers.append((lowered.encode("latin-1"), value.encode("latin-1", "replace")))
-        if not self._is_native or not upstream_headers:
-            headers.append((b"content-type", content_type.encode()))
+            if lowered not in _DROPPED_REPLY_HEADERS and (self._is_native or lowered != b"content-type"):
+                headers.append((lowered, value))
+        if not self._is_native or not upstream:
+            headers.append((b"content-type", content_type))
         if length is not None:
-            headers.append((b"content-length", str(length).encode()))
+            headers.append((b"content-length", b"%d" % length))
         else:
-            headers.append((b"cache-control", b"no-cache"))
-            headers.append((b"x-accel-buffering", b"no"))
+            headers += _STREAM_HEADERS
         await send({"type": "http.response.start", "status": status, "headers": headers})
 
     def _reply_context(self) -> ReplyContext:
@@ -343,6 +361,18 @@ class Call:
 
 class Attempt:
     """What is known of one attempt while it runs; settles once."""
+
+    __slots__ = (
+        "_begun",
+        "_call",
+        "_is_settled",
+        "candidate",
+        "meter",
+        "opened",
+        "status",
+        "ttft_ms",
+        "upstream_request_id",
+    )
 
     def __init__(self, call: Call, candidate: Candidate, number: int) -> None:
         self.candidate = candidate
@@ -428,6 +458,12 @@ class Attempt:
         self._call.record_settled(self.opened.id, how)
 
 
+@lru_cache(maxsize=1024)
+def _url(text: str) -> URL:
+    """Return a parsed address; there are only a few, one for each provider key and endpoint."""
+    return URL(text)
+
+
 def _with_estimate(meter: StreamMeter) -> TokenCounts:
     """Return the counts reported, with the output estimated from the text where that is more than the placeholder."""
     counts = meter.counts
@@ -451,7 +487,8 @@ def _end_of(renderer: StreamRenderer, meter: StreamMeter, *, broke_off: bool) ->
 def _mask(body: bytes, candidate: Candidate) -> bytes:
     """Return a provider's error body with our key in it masked: some repeat what they were sent."""
     try:
-        plaintext = candidate.version.open().reveal().encode()
+        plaintext = candidate.version.open().reveal()
     except CryptoError:
         return body
-    return body.replace(plaintext, b"***")
+    # In JSON some characters are escaped.
+    return body.replace(msgspec.json.encode(plaintext)[1:-1], b"***").replace(plaintext.encode(), b"***")

@@ -5,6 +5,7 @@ every 10 s if the version counter moved. With the database away the last one goe
 """
 
 import asyncio
+import gc
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from django.db import connection
 
 from catalog.index import CatalogIndex
 from catalog.queries import load_index
-from keys.crypto import CryptoError, SealContext, open_with
+from keys.crypto import CryptoError, open_with
 from keys.models import KeyVersion, ProviderKey
 from keys.services import keyring
 from providers.secret import Secret
@@ -47,7 +48,7 @@ class VersionEntry(msgspec.Struct, frozen=True):
 
     number: int
     ciphertext: bytes
-    context: SealContext
+    additional_data: bytes
     data_key: AESGCM
     until: float | None
 
@@ -57,7 +58,7 @@ class VersionEntry(msgspec.Struct, frozen=True):
 
     def open(self) -> Secret:
         """Return the secret; raises CannotOpen."""
-        return open_with(self.data_key, self.ciphertext, self.context)
+        return open_with(self.data_key, self.ciphertext, self.additional_data)
 
 
 class ProviderKeyEntry(msgspec.Struct, frozen=True):
@@ -104,6 +105,8 @@ class SnapshotHolder:
         """Build a new snapshot in a thread and put it in place."""
         self.current = await asyncio.to_thread(_in_own_connection, load_snapshot)
         self.loaded.set()
+        # What was built now stays: the garbage collector need not walk through it again and again.
+        gc.freeze()
 
     async def follow(self, connect: Callable[[], Any]) -> None:
         """Stay current until cancelled. ``connect`` returns an awaitable psycopg.AsyncConnection in autocommit mode."""
@@ -178,5 +181,9 @@ def _version_entry(version: KeyVersion) -> VersionEntry | None:
         logger.error("Version %s cannot be opened and is left out: %s", version.pk, type(error).__name__)
         return None
     return VersionEntry(
-        version.number, bytes(version.ciphertext), context, data_key, until.timestamp() if until else None
+        version.number,
+        bytes(version.ciphertext),
+        context.additional_data("secret"),
+        data_key,
+        until.timestamp() if until else None,
     )

@@ -15,6 +15,8 @@ from enum import StrEnum
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PUBLIC_ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 8, 43, 6
 PREFIX_LENGTH = len("sk-orq-")
+# Where the public id stands in a key's text.
+PUBLIC_ID = slice(PREFIX_LENGTH, PREFIX_LENGTH + PUBLIC_ID_LENGTH)
 TOKEN_LENGTH = PREFIX_LENGTH + PUBLIC_ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
 
 
@@ -60,7 +62,7 @@ def read_public_id(text: str, kind: TokenKind) -> str:
     body = text[:-CHECKSUM_LENGTH]
     if not text.isascii() or _checksum(body) != text[-CHECKSUM_LENGTH:]:
         raise MalformedToken
-    return text[PREFIX_LENGTH : PREFIX_LENGTH + PUBLIC_ID_LENGTH]
+    return text[PUBLIC_ID]
 
 
 def hash_token(text: str) -> bytes:
