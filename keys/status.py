@@ -9,7 +9,7 @@ from providers.base import Outcome
 
 @dataclass(frozen=True)
 class Status:
-    """``tone`` is good, warn, bad, info, busy or empty; ``word`` is shown with it, ``reason`` says why and what to do."""
+    """``tone`` is good, warn, bad, info, busy or empty; ``word`` goes with it, ``reason`` says why and what to do."""
 
     tone: str
     word: str

@@ -23,7 +23,7 @@ class Step:
 
 
 def checklist_for(request: HttpRequest) -> list[Step]:
-    """Return the steps of this page's workspace; empty where there is nothing to remind this member of. Five queries."""
+    """Return the steps of this page's workspace; empty where this member need not be reminded. Five queries."""
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None or Right.MANAGE_WORKSPACE not in RIGHTS_OF[membership.role]:
         return []

@@ -1,0 +1,367 @@
+"""API Keys: who sees which, a new one shown once, its first request, and the end of one."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from catalog.services import sync_catalog
+from providers.base import TokenCounts
+from teams.models import GatewayKey, User, Workspace
+from teams.tokens import TokenKind, hash_token, read_public_id
+from tests.factories import make_gateway_key, make_provider_key
+from tests.pages import signed_in, text_of
+from usage.models import LastUse
+from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, RefusalRecord, uuid7
+from usage.services import record_attempts, record_refusals
+
+LIST, NEW = "/w/acme/api-keys/", "/w/acme/api-keys/new/"
+
+
+@pytest.fixture
+def owner(alice: User) -> Client:
+    return signed_in(alice)
+
+
+@pytest.fixture
+def developer(bob: User) -> Client:
+    return signed_in(bob)
+
+
+def shown_names(client: Client, query: str = "") -> list[str]:
+    return [row.key.name for row in client.get(LIST + query).context["rows"]]
+
+
+def token_on(page: bytes) -> str:
+    found = re.search(rb"sk-orq-[0-9A-Za-z]{8}-[0-9A-Za-z]{49}", page)
+    assert found
+    return found.group().decode()
+
+
+def now_us() -> int:
+    return int(timezone.now().timestamp() * 1_000_000)
+
+
+def record_request(key: GatewayKey, counts: TokenCounts, **settled: Any) -> None:
+    """Write one request of ``key`` to claude-sonnet-4-6 into the ledger."""
+    opened = AttemptOpened(
+        id=uuid7(),
+        request_id=uuid4().hex,
+        kind="live",
+        dialect="responses",
+        workspace=key.workspace_id,
+        gateway_key=key.pk,
+        provider_key=uuid4(),
+        provider_key_version=1,
+        provider="anthropic",
+        region="",
+        model_asked="anthropic/claude-sonnet-4-6",
+        model="claude-sonnet-4-6",
+        stream=False,
+        started_at_us=now_us(),
+    )
+    defaults: dict[str, Any] = {
+        "certainty": Certainty.EXACT,
+        "status": 200,
+        "error_code": "",
+        "final": True,
+        "ended_at_us": opened.started_at_us + 1000,
+        "latency_ms": 1,
+        "ttft_ms": None,
+        "counts": counts,
+    }
+    record_attempts([AttemptRecord(opened, AttemptSettled(**defaults | settled))])
+
+
+# The list
+
+
+def test_an_owner_sees_everybodys_keys(owner: Client, workspace: Workspace, alice: User, bob: User) -> None:
+    make_gateway_key(workspace, name="of alice", owner=alice)
+    make_gateway_key(workspace, name="of bob", owner=bob)
+
+    assert sorted(shown_names(owner)) == ["of alice", "of bob"]
+
+
+def test_a_developer_sees_only_their_own(developer: Client, workspace: Workspace, alice: User, bob: User) -> None:
+    make_gateway_key(workspace, name="of alice", owner=alice)
+    make_gateway_key(workspace, name="of bob", owner=bob)
+
+    assert shown_names(developer) == ["of bob"]
+
+
+def test_keys_of_other_workspaces_are_not_there(
+    owner: Client, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    make_gateway_key(other_workspace, name="theirs")
+
+    assert shown_names(owner, "?status=all") == []
+
+
+def test_without_keys_the_list_says_what_to_do_next(owner: Client) -> None:
+    page = text_of(owner.get(LIST))
+
+    assert "No gateway keys yet" in page
+    assert "Create API Key" in page
+
+
+@pytest.mark.parametrize("query", ["support", "SUPPORT", "alice@"])
+def test_search_looks_at_name_and_owner(owner: Client, workspace: Workspace, alice: User, query: str) -> None:
+    make_gateway_key(workspace, name="Support bot", owner=alice)
+    make_gateway_key(workspace, name="Nightly evals")
+
+    assert shown_names(owner, f"?q={query}") == ["Support bot"]
+
+
+def test_search_finds_a_key_by_its_last_four_characters(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace, name="found").key
+    make_gateway_key(workspace, name="other")
+
+    assert shown_names(owner, f"?q={key.last4}") == ["found"]
+
+
+def test_a_search_that_finds_nothing_offers_to_clear_it(owner: Client, workspace: Workspace) -> None:
+    make_gateway_key(workspace)
+
+    assert "Clear filters" in text_of(owner.get(LIST + "?q=nothing like that"))
+
+
+def test_revoked_keys_are_shown_when_asked_for(owner: Client, workspace: Workspace) -> None:
+    make_gateway_key(workspace, name="alive")
+    ended = make_gateway_key(workspace, name="ended").key
+    GatewayKey.objects.filter(pk=ended.pk).update(revoked_at=timezone.now())
+
+    assert shown_names(owner) == ["alive"]
+    assert shown_names(owner, "?status=ended") == ["ended"]
+    assert sorted(shown_names(owner, "?status=all")) == ["alive", "ended"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("name", ["a", "b"]),
+        ("-name", ["b", "a"]),
+        ("created", ["b", "a"]),
+        ("-created", ["a", "b"]),
+        ("-last-used", ["b", "a"]),
+        ("expires", ["a", "b"]),
+        ("no such column", ["a", "b"]),
+    ],
+)
+def test_every_column_sorts_both_ways(owner: Client, workspace: Workspace, sort: str, names: list[str]) -> None:
+    b = make_gateway_key(workspace, name="b").key
+    make_gateway_key(workspace, name="a", expires_at=timezone.now() + timedelta(days=1))
+    LastUse.objects.create(key_id=b.pk, at=timezone.now())
+
+    assert shown_names(owner, f"?sort={sort}") == names
+
+
+def test_the_list_asks_the_same_number_of_queries_for_many_keys(
+    owner: Client, workspace: Workspace, alice: User
+) -> None:
+    make_gateway_key(workspace, name="first", owner=alice)
+    with CaptureQueriesContext(connection) as for_one:
+        owner.get(LIST)
+    for number in range(9):
+        make_gateway_key(workspace, name=f"key {number}", owner=alice)
+
+    with CaptureQueriesContext(connection) as for_ten:
+        owner.get(LIST)
+
+    assert len(for_ten) == len(for_one)
+
+
+# A new key
+
+
+def test_a_new_key_is_shown_once_and_works(developer: Client, bob: User) -> None:
+    token = token_on(developer.post(NEW, {"name": "Support bot"}).content)
+
+    key = GatewayKey.objects.get()
+    assert (key.name, key.owner, key.expires_at) == ("Support bot", bob, None)
+    assert key.public_id == read_public_id(token, TokenKind.GATEWAY)
+    assert bytes(key.secrets.get().sha256) == hash_token(token)
+
+
+def test_the_page_that_shows_a_key_is_kept_by_no_cache(owner: Client) -> None:
+    assert "no-store" in owner.post(NEW, {"name": "app"}).headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", [LIST, LIST + "?status=all", NEW, "/w/acme/settings/", "/account/"])
+def test_no_later_page_shows_the_key(owner: Client, path: str) -> None:
+    token = token_on(owner.post(NEW, {"name": "app"}).content)
+
+    assert token[20:-6].encode() not in owner.get(path).content
+
+
+def test_sending_the_form_again_makes_no_second_key(owner: Client) -> None:
+    owner.post(NEW, {"name": "app"})
+
+    answer = owner.post(NEW, {"name": "app"})
+
+    assert "exists already" in text_of(answer)
+    assert GatewayKey.objects.count() == 1
+
+
+def test_a_key_without_a_name_is_refused(owner: Client) -> None:
+    answer = owner.post(NEW, {"name": " "})
+
+    assert "name" in answer.context["form"].errors
+    assert not GatewayKey.objects.exists()
+
+
+def test_the_last_day_ends_at_midnight_of_the_workspaces_zone(owner: Client, workspace: Workspace) -> None:
+    Workspace.objects.update(time_zone="Asia/Kathmandu")
+
+    owner.post(NEW, {"name": "app", "expires_on": "2099-12-31"})
+
+    key = GatewayKey.objects.get()
+    assert key.expires_at is not None
+    assert key.expires_at.isoformat() == "2099-12-31T18:15:00+00:00"
+
+
+def test_a_day_that_is_over_is_refused(owner: Client) -> None:
+    answer = owner.post(NEW, {"name": "app", "expires_on": "2020-01-01"})
+
+    assert "This day is over" in text_of(answer)
+
+
+def test_the_snippets_are_for_this_very_host_and_a_connected_provider(owner: Client, workspace: Workspace) -> None:
+    sync_catalog()
+    make_provider_key(workspace)
+
+    page = text_of(owner.post(NEW, {"name": "app"}, headers={"host": "localhost:8123"}))
+
+    assert "curl -X POST http://localhost:8123/v3/router/responses" in page
+    assert '"model": "anthropic/claude-sonnet-4-6"' in page
+    assert "ANTHROPIC_BASE_URL=http://localhost:8123/v3/anthropic" in page
+
+
+def test_a_real_provider_is_preferred_to_the_simulated_one(owner: Client, workspace: Workspace) -> None:
+    sync_catalog()
+    make_provider_key(workspace, provider="simulated", name="Simulated")
+    make_provider_key(workspace)
+
+    assert owner.post(NEW, {"name": "app"}).context["model"] == "anthropic/claude-sonnet-4-6"
+
+
+def test_without_a_provider_the_page_says_what_is_missing(owner: Client) -> None:
+    page = text_of(owner.post(NEW, {"name": "app"}))
+
+    assert "No provider is connected yet" in page
+
+
+# The first request
+
+
+def test_it_waits_until_there_is_a_request(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+
+    answer = owner.get(f"{LIST}{key.pk}/first-request/")
+
+    assert "Waiting for your first request…" in text_of(answer)
+    assert b'hx-trigger="load delay:1s"' in answer.content
+
+
+def test_it_tells_status_tokens_and_cost_and_asks_no_more(owner: Client, workspace: Workspace) -> None:
+    sync_catalog()
+    key = make_gateway_key(workspace).key
+    record_request(key, TokenCounts(uncached_input=1200, output=34))
+
+    answer = owner.get(f"{LIST}{key.pk}/first-request/")
+
+    # 1,200 × $3 and 34 × $15 a million.
+    assert text_of(answer) == "200 · 1,234 tokens · $0.0041 · see it"
+    assert b"hx-trigger" not in answer.content
+
+
+def test_a_request_of_another_key_is_not_its_first(owner: Client, workspace: Workspace) -> None:
+    key, other = make_gateway_key(workspace).key, make_gateway_key(workspace, name="other").key
+    record_request(other, TokenCounts(uncached_input=1, output=1))
+
+    assert "Waiting" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
+
+
+def test_a_refused_request_is_told_with_its_reason(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+    record_refusals(
+        [
+            RefusalRecord(
+                uuid7(), "r1", workspace.pk, key.pk, "responses", "x/y", 404, "model_not_found", "No y.", now_us()
+            )
+        ]
+    )
+
+    answer = owner.get(f"{LIST}{key.pk}/first-request/")
+
+    assert "404 · No y." in text_of(answer)
+    assert b'hx-trigger="load delay:1s"' in answer.content
+
+
+def test_a_failed_request_is_told_in_words(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+    record_request(key, TokenCounts(), status=None, error_code="provider_timeout")
+
+    assert "No answer · provider timeout" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
+
+
+def test_a_success_without_usage_is_not_told_as_zero(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+    record_request(key, TokenCounts(), certainty=Certainty.UNKNOWN)
+
+    assert "tokens not known" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
+
+
+# The end of a key
+
+
+def test_revoking_asks_first(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+
+    owner.get(f"{LIST}{key.pk}/revoke/")
+
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
+def test_revoking_ends_the_key(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+
+    owner.post(f"{LIST}{key.pk}/revoke/")
+
+    key.refresh_from_db()
+    assert key.status == "revoked"
+
+
+def test_revoking_twice_says_so(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+    owner.post(f"{LIST}{key.pk}/revoke/")
+
+    answer = owner.post(f"{LIST}{key.pk}/revoke/", follow=True)
+
+    assert "was revoked already" in text_of(answer)
+
+
+def test_a_developer_revokes_their_own_key(developer: Client, workspace: Workspace, bob: User) -> None:
+    key = make_gateway_key(workspace, owner=bob).key
+
+    developer.post(f"{LIST}{key.pk}/revoke/")
+
+    key.refresh_from_db()
+    assert key.status == "revoked"
+
+
+def test_a_developer_cannot_revoke_anothers_key(developer: Client, workspace: Workspace, alice: User) -> None:
+    key = make_gateway_key(workspace, owner=alice).key
+
+    answer = developer.post(f"{LIST}{key.pk}/revoke/")
+
+    assert answer.status_code == 404
+    key.refresh_from_db()
+    assert key.status == "active"
