@@ -117,6 +117,7 @@ def report_sql(
     summed = [f"usage.{name}" for name in _SUM_COLUMNS]
     names = [*_SUM_COLUMNS, "cost_nano", "open"]
     tier = [*summed, f"{_COST_SQL} AS cost_nano", "0::bigint AS open"]
+    sums = [f"sum({name})::bigint AS {name}" for name in names] + [_HISTOGRAM_SUM_SQL] * with_latency
     opened = [*("1::bigint" if name in ("attempts", "open") else "0::bigint" for name in names)]
     return _STATEMENT.format(
         day_columns=_listed(_grouped(columns, "day.bucket"), tier, histogram),
@@ -126,11 +127,12 @@ def report_sql(
         ),
         status_class=STATUS_CLASS_SQL,
         where=where,
+        summed=_listed(columns, sums),
+        grouping=f"GROUP BY {', '.join(columns)}" if columns else "",
         selected=_listed(
             columns,
             [f"GROUPING({', '.join(columns)}) AS mask" if columns else "0 AS mask"],
-            [f"sum({name})::bigint AS {name}" for name in names],
-            _HISTOGRAM_SUM_SQL if with_latency else "",
+            sums,
         ),
         sets=", ".join(f"({', '.join(sorted(one))})" for one in sets),
         limit=MAX_ROWS + 1,
@@ -146,19 +148,26 @@ _STATEMENT = """
         SELECT slot.day, slot.bucket FROM slot JOIN usage_daystate AS state ON state.workspace_id = %(workspace)s
             AND state.time_zone = %(day_zone)s AND state.day = slot.day AND state.stale_since IS NULL
     ), counted AS (
-        SELECT {day_columns} FROM day JOIN usage_day AS usage
-            ON usage.workspace_id = %(workspace)s AND usage.day = day.day WHERE {where}
+        SELECT {day_columns} FROM day CROSS JOIN LATERAL (
+            SELECT * FROM usage_day AS local WHERE local.workspace_id = %(workspace)s AND local.day = day.day OFFSET 0
+        ) AS usage WHERE {where}
         UNION ALL
-        SELECT {quarter_columns} FROM slot JOIN usage_rollup AS usage
-            ON usage.workspace_id = %(workspace)s AND usage.bucket >= slot.begin_at AND usage.bucket < slot.end_at
+        -- OFFSET 0 keeps it a look into the index per slot; joined freely, all of the table would be read.
+        SELECT {quarter_columns} FROM slot CROSS JOIN LATERAL (
+            SELECT * FROM usage_rollup AS quarter WHERE quarter.workspace_id = %(workspace)s
+                AND quarter.bucket >= slot.begin_at AND quarter.bucket < slot.end_at OFFSET 0
+        ) AS usage
         WHERE (slot.day IS NULL OR slot.day NOT IN (SELECT day FROM day)) AND {where}
         UNION ALL
         SELECT {open_columns} FROM (
             SELECT *, {status_class} AS status_class FROM usage_attempt
             WHERE workspace_id = %(workspace)s AND state = 'open' AND started_at >= %(begin)s AND started_at < %(end)s
         ) AS usage WHERE {where}
+    ), summed AS MATERIALIZED (
+        -- Once by all columns together, so that the sets have few rows to go through.
+        SELECT {summed} FROM counted {grouping}
     )
-    SELECT {selected} FROM counted GROUP BY GROUPING SETS ({sets}) LIMIT {limit}
+    SELECT {selected} FROM summed GROUP BY GROUPING SETS ({sets}) LIMIT {limit}
 """
 _HISTOGRAM_SUM_SQL = (
     "ARRAY["

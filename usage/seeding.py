@@ -62,7 +62,8 @@ def _price_lists(prices: list[Price]) -> dict[str, list[Any]]:
     return {"models": list(MODELS), "price_ids": [price.id for price in prices], **rates}
 
 
-# Calls cluster around noon; few keys and models carry most of them; sizes are log-normal, for a product of uniform
+# Calls cluster around noon; few applications make most of them, each with one dialect, mostly one model and one
+# provider key; sizes are log-normal, for a product of uniform
 # draws is nearly so. One call in forty fails, one in a hundred is left by its client.
 _INSERT = """
     INSERT INTO usage_attempt (
@@ -82,9 +83,8 @@ _INSERT = """
                     + (random() + random() + random()) / 3 * interval '1 day',
                 %(until)s - interval '1 second'
             ) AS started_at,
-            1 + floor(power(random(), 2) * cardinality(%(models)s::text[]))::int AS model,
-            1 + floor(power(random(), 2) * cardinality(%(provider_keys)s::uuid[]))::int AS provider_key,
-            1 + floor(power(random(), 3) * cardinality(%(gateway_keys)s::uuid[]))::int AS gateway_key,
+            floor(power(random(), 3) * cardinality(%(gateway_keys)s::uuid[]))::int AS app,
+            random() AS choice,
             (30 / (0.02 + random() * random()))::bigint AS uncached,
             CASE WHEN random() < 0.7 THEN (2000 / (0.05 + random()))::bigint ELSE 0 END AS cache_read,
             CASE WHEN random() < 0.2 THEN (800 / (0.05 + random()))::bigint ELSE 0 END AS cache_write_5m,
@@ -94,6 +94,9 @@ _INSERT = """
         FROM generate_series(1, %(rows)s) AS number
     ), ended AS (
         SELECT *,
+            1 + (app + CASE WHEN choice < 0.9 THEN 0 ELSE 1 END) %% cardinality(%(models)s::text[]) AS model,
+            1 + (app + CASE WHEN choice < 0.05 THEN 1 ELSE 0 END) %% cardinality(%(provider_keys)s::uuid[])
+                AS provider_key,
             CASE WHEN fate < 0.96 THEN 200 WHEN fate < 0.975 THEN 429 WHEN fate < 0.985 THEN 529
                 WHEN fate < 0.995 THEN 200 WHEN fate < 0.999 THEN 400 END AS status,
             CASE WHEN fate >= 0.985 AND fate < 0.995 THEN 'estimated' WHEN fate >= 0.999 THEN 'unknown'
@@ -125,8 +128,8 @@ _INSERT = """
     SELECT
         (lpad(to_hex(floor(extract(epoch FROM started_at) * 1000)::bigint), 12, '0')
             || '7' || substr(hex, 1, 3) || '8' || substr(hex, 4, 15))::uuid,
-        hex, 1, 'live', (ARRAY['messages', 'chat', 'responses'])[1 + ascii(hex) %% 3], %(workspace)s, NULL,
-        (%(gateway_keys)s::uuid[])[gateway_key], (%(provider_keys)s::uuid[])[provider_key], 1, %(provider)s, '',
+        hex, 1, 'live', (ARRAY['messages', 'chat', 'responses'])[1 + app %% 3], %(workspace)s, NULL,
+        (%(gateway_keys)s::uuid[])[1 + app], (%(provider_keys)s::uuid[])[provider_key], 1, %(provider)s, '',
         %(provider)s || '/' || (%(models)s::text[])[model], (%(models)s::text[])[model], (%(models)s::text[])[model],
         'user-' || substr(hex, 1, 2), 'session-' || substr(hex, 1, 4), '{}', stream,
         'settled', certainty, status, error_code, true, started_at, started_at + latency_ms * interval '1 ms',
