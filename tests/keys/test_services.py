@@ -1,13 +1,12 @@
 """Storing, switching, editing and deleting provider keys: what changes, what cannot, and what the audit log says."""
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from keys.credentials import OriginNotAllowed
@@ -31,6 +30,7 @@ from keys.services import (
 )
 from providers.secret import Secret
 from teams.models import AuditEvent, User, Workspace
+from tests.concurrency import run_together
 from tests.factories import PLAINTEXT, make_provider_key
 
 State = KeyVersion.State
@@ -332,27 +332,6 @@ def test_a_change_that_fails_is_not_audited(key: ProviderKey, alice: User) -> No
 
 
 # At the same time
-
-
-def run_together(*actions: Callable[[], object]) -> list[Exception]:
-    """Run ``actions`` in threads that start at once; return what they raised."""
-    barrier, raised = threading.Barrier(len(actions)), list[Exception]()
-
-    def run(action: Callable[[], object]) -> None:
-        barrier.wait()
-        try:
-            action()
-        except Exception as error:
-            raised.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[action]) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return raised
 
 
 @pytest.mark.django_db(transaction=True)
