@@ -17,6 +17,7 @@ from providers.secret import Secret
 from teams.models import User, Workspace
 from tests.factories import PLAINTEXT, make_provider_key
 from tests.pages import post_by_htmx, signed_in, text_of
+from tests.usage.samples import make_record, record
 
 NEW_PLAINTEXT = "sk-ant-api03-the-one-that-follows-9876543210"
 PROXY = "https://proxy.test:8443"
@@ -264,10 +265,21 @@ def test_a_deleted_key_is_not_found(owner: Client, key: ProviderKey, path: str) 
     assert owner.get(path).status_code == 404
 
 
-def test_delete_says_how_many_requests_would_fail(owner: Client, key: ProviderKey, path: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("keys.views.detail._requests_of_last_day", lambda key: 1203)
+def test_delete_says_how_many_requests_would_fail(owner: Client, key: ProviderKey, path: str) -> None:
+    for hours_ago in (1, 2, 30):
+        at = timezone.now() - timedelta(hours=hours_ago)
+        record(make_record(key.workspace, at=at, provider_key=key.pk))
 
-    assert "1,203 requests in the last 24 h would fail." in text_of(owner.get(path + "delete/"))
+    assert "2 requests in the last 24 h would fail." in text_of(owner.get(path + "delete/"))
+
+
+def test_delete_says_where_another_key_would_help(owner: Client, key: ProviderKey, path: str) -> None:
+    make_provider_key(key.workspace, name="Second", plaintext=NEW_PLAINTEXT)
+    record(make_record(key.workspace, at=timezone.now(), provider_key=key.pk))
+
+    page = text_of(owner.get(path + "delete/"))
+
+    assert "1 request in the last 24 h would fail, unless another key of Anthropic takes them." in page
 
 
 # Rotate

@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -17,9 +16,10 @@ from teams.models import GatewayKey, User, Workspace
 from teams.tokens import TokenKind, hash_token, read_public_id
 from tests.factories import make_gateway_key, make_provider_key
 from tests.pages import signed_in, text_of
+from tests.usage.samples import make_record, microseconds, record
 from usage.models import LastUse
-from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, RefusalRecord, uuid7
-from usage.services import record_attempts, record_refusals
+from usage.records import Certainty, RefusalRecord, uuid7
+from usage.services import record_refusals
 
 LIST, NEW = "/w/acme/api-keys/", "/w/acme/api-keys/new/"
 
@@ -44,39 +44,9 @@ def token_on(page: bytes) -> str:
     return found.group().decode()
 
 
-def now_us() -> int:
-    return int(timezone.now().timestamp() * 1_000_000)
-
-
-def record_request(key: GatewayKey, counts: TokenCounts, **settled: Any) -> None:
+def record_request(key: GatewayKey, **settled: Any) -> None:
     """Write one request of ``key`` to claude-sonnet-4-6 into the ledger."""
-    opened = AttemptOpened(
-        id=uuid7(),
-        request_id=uuid4().hex,
-        kind="live",
-        dialect="responses",
-        workspace=key.workspace_id,
-        gateway_key=key.pk,
-        provider_key=uuid4(),
-        provider_key_version=1,
-        provider="anthropic",
-        region="",
-        model_asked="anthropic/claude-sonnet-4-6",
-        model="claude-sonnet-4-6",
-        stream=False,
-        started_at_us=now_us(),
-    )
-    defaults: dict[str, Any] = {
-        "certainty": Certainty.EXACT,
-        "status": 200,
-        "error_code": "",
-        "final": True,
-        "ended_at_us": opened.started_at_us + 1000,
-        "latency_ms": 1,
-        "ttft_ms": None,
-        "counts": counts,
-    }
-    record_attempts([AttemptRecord(opened, AttemptSettled(**defaults | settled))])
+    record(make_record(key.workspace, at=timezone.now(), gateway_key=key.pk, settled=settled))
 
 
 # The list
@@ -270,9 +240,8 @@ def test_it_waits_until_there_is_a_request(owner: Client, workspace: Workspace) 
 
 
 def test_it_tells_status_tokens_and_cost_and_asks_no_more(owner: Client, workspace: Workspace) -> None:
-    sync_catalog()
     key = make_gateway_key(workspace).key
-    record_request(key, TokenCounts(uncached_input=1200, output=34))
+    record_request(key, counts=TokenCounts(uncached_input=1200, output=34))
 
     answer = owner.get(f"{LIST}{key.pk}/first-request/")
 
@@ -283,7 +252,7 @@ def test_it_tells_status_tokens_and_cost_and_asks_no_more(owner: Client, workspa
 
 def test_a_request_of_another_key_is_not_its_first(owner: Client, workspace: Workspace) -> None:
     key, other = make_gateway_key(workspace).key, make_gateway_key(workspace, name="other").key
-    record_request(other, TokenCounts(uncached_input=1, output=1))
+    record_request(other)
 
     assert "Waiting" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
 
@@ -293,7 +262,16 @@ def test_a_refused_request_is_told_with_its_reason(owner: Client, workspace: Wor
     record_refusals(
         [
             RefusalRecord(
-                uuid7(), "r1", workspace.pk, key.pk, "responses", "x/y", 404, "model_not_found", "No y.", now_us()
+                uuid7(),
+                "r1",
+                workspace.pk,
+                key.pk,
+                "responses",
+                "x/y",
+                404,
+                "model_not_found",
+                "No y.",
+                microseconds(timezone.now()),
             )
         ]
     )
@@ -306,14 +284,14 @@ def test_a_refused_request_is_told_with_its_reason(owner: Client, workspace: Wor
 
 def test_a_failed_request_is_told_in_words(owner: Client, workspace: Workspace) -> None:
     key = make_gateway_key(workspace).key
-    record_request(key, TokenCounts(), status=None, error_code="provider_timeout")
+    record_request(key, counts=TokenCounts(), status=None, error_code="provider_timeout")
 
     assert "No answer · provider timeout" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
 
 
 def test_a_success_without_usage_is_not_told_as_zero(owner: Client, workspace: Workspace) -> None:
     key = make_gateway_key(workspace).key
-    record_request(key, TokenCounts(), certainty=Certainty.UNKNOWN)
+    record_request(key, counts=TokenCounts(), certainty=Certainty.UNKNOWN)
 
     assert "tokens not known" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
 
