@@ -32,7 +32,7 @@ from router.dialects import CHAT, MESSAGES, RESPONSES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
 from router.facts import facts_of
-from router.models_list import native_models, router_model, router_models
+from router.models_list import native_model, native_models, router_model, router_models
 from router.outbox import OutboxUnavailable, OutboxWriter
 from router.plan import Plan, make_plan
 from router.snapshot import GatewayKeyEntry, Snapshot, SnapshotHolder
@@ -228,6 +228,9 @@ async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Recei
         await _reply(send, 200, router_models(snapshot, key.workspace), inbound)
     elif method == "GET" and path == f"{NATIVE_PREFIX}/v1/models":
         await _reply(send, 200, native_models(snapshot, key.workspace), inbound)
+    elif method == "GET" and path.startswith(f"{NATIVE_PREFIX}/v1/models/"):
+        name = path[len(f"{NATIVE_PREFIX}/v1/models/") :]
+        await _reply(send, 200, native_model(snapshot, key.workspace, name), inbound)
     elif method == "GET" and path.startswith("/v3/router/models/"):
         await _reply(send, 200, router_model(snapshot, key.workspace, path[len("/v3/router/models/") :]), inbound)
     elif method == "GET" and path.startswith("/v3/router/responses/"):

@@ -29,17 +29,19 @@ def router_model(snapshot: Snapshot, workspace: UUID, name: str) -> bytes:
 
 def native_models(snapshot: Snapshot, workspace: UUID) -> bytes:
     """Return the list in Anthropic's shape; Anthropic's own models under their bare ids."""
-    data = [
-        {
-            "type": "model",
-            "id": entry.upstream_id if entry.provider == "anthropic" else entry.model_string,
-            "display_name": entry.info.name,
-            "created_at": _CREATED_AT,
-        }
-        for entry in _callable(snapshot, workspace)
-    ]
+    data = [_as_native_model(entry) for entry in _callable(snapshot, workspace)]
     first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
     return msgspec.json.encode({"data": data, "has_more": False, "first_id": first, "last_id": last})
+
+
+def native_model(snapshot: Snapshot, workspace: UUID, name: str) -> bytes:
+    """Return one model in Anthropic's shape, by any name the catalog has for it; raises RequestRefused (404)."""
+    provider, slash, rest = name.partition("/")
+    wanted = snapshot.catalog.find(provider, rest) if slash else snapshot.catalog.find("anthropic", name)
+    for entry in _callable(snapshot, workspace):
+        if entry is wanted:
+            return msgspec.json.encode(_as_native_model(entry))
+    raise RequestRefused(f"model: {name}", status=404, code="model_not_found")
 
 
 def _callable(snapshot: Snapshot, workspace: UUID) -> list[CatalogEntry]:
@@ -49,3 +51,12 @@ def _callable(snapshot: Snapshot, workspace: UUID) -> list[CatalogEntry]:
 
 def _as_router_model(entry: CatalogEntry) -> dict[str, object]:
     return {"id": entry.model_string, "object": "model", "created": _CREATED, "owned_by": entry.provider}
+
+
+def _as_native_model(entry: CatalogEntry) -> dict[str, str]:
+    return {
+        "type": "model",
+        "id": entry.upstream_id if entry.provider == "anthropic" else entry.model_string,
+        "display_name": entry.info.name,
+        "created_at": _CREATED_AT,
+    }
