@@ -14,10 +14,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from catalog.services import sync_catalog
 from django.core.management import call_command
 from django.test import override_settings
 
+from catalog.services import sync_catalog
 from keys.models import ProviderKey
 from keys.services import create_provider_key
 from providers.secret import Secret
