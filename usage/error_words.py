@@ -1,0 +1,81 @@
+"""What went wrong with a request, in plain words with what to do. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``what`` happened, and what to ``do`` about it."""
+
+    what: str
+    do: str
+
+
+_EXPLANATIONS: dict[str, Explanation] = {
+    "provider_credential_invalid": Explanation(
+        "The provider refused our key.", "Check the provider key; rotate it if it was revoked or has no credit left."
+    ),
+    "model_not_found": Explanation(
+        "There is no such model.", "Look up the model's string on the Models page and check its spelling."
+    ),
+    "model_configuration_missing": Explanation(
+        "No provider key can serve this model.", "Connect the provider under BYOK, or enable one of its keys."
+    ),
+    "rate_limit_exceeded": Explanation(
+        "The provider's rate limit was reached.", "Send less at once, add a second provider key, or ask for more."
+    ),
+    "provider_overloaded": Explanation(
+        "The provider was overloaded.", "Try again in a moment; clients with retries do that by themselves."
+    ),
+    "provider_timeout": Explanation(
+        "The provider did not answer in time.", "Try again; for long answers use streaming."
+    ),
+    "provider_error": Explanation(
+        "The provider failed or could not be reached.", "Try again; if it stays so, look at the provider's status page."
+    ),
+    "invalid_request_body": Explanation(
+        "The request was not valid.", "Read the message your client was given: it names the field."
+    ),
+    "insufficient_scope": Explanation(
+        "The gateway key may not call this.", "Use another gateway key, or allow the model for this one."
+    ),
+    "request_too_large": Explanation("The request was too large.", "Send a shorter prompt or smaller attachments."),
+    "method_not_allowed": Explanation("The wrong HTTP method was used.", "Send POST."),
+    "not_found": Explanation("There is nothing at that path.", "Check the base URL your client was given."),
+    "response_not_found": Explanation(
+        "Earlier responses are not kept here.", "Send the whole conversation instead of previous_response_id."
+    ),
+    "client_closed_request": Explanation(
+        "Your client left before the answer was complete.",
+        "The upstream call was ended at once. Raise the client's time-out if it was not meant to leave.",
+    ),
+    "gateway_stopped": Explanation(
+        "The gateway stopped in the middle of this call.",
+        "What the provider counted is not known here; compare with its console if it matters.",
+    ),
+    "worker_stopped": Explanation(
+        "The worker stopped in the middle of this test message.", "Send the test message again."
+    ),
+    "internal_error": Explanation("The gateway failed.", "Look for the trace id in the gateway's log and report it."),
+    # What test messages end with.
+    "invalid_credential": Explanation("The provider refused the key.", "Rotate it: paste a key that works."),
+    "no_permission": Explanation("The key may not do this.", "Change its permissions at the provider."),
+    "model_not_available": Explanation(
+        "The provider does not offer this model to the key.", "Choose another model, or have it enabled there."
+    ),
+    "no_credit": Explanation("The provider's account has no credit left.", "Add credit there."),
+    "rate_limited": Explanation("The provider's rate limit was reached.", "Try again in a minute."),
+    "overloaded": Explanation("The provider was overloaded.", "Try again in a moment."),
+    "unreachable": Explanation("The provider could not be reached.", "Check the address and this host's network."),
+    "timeout": Explanation("The provider did not answer in time.", "Try again."),
+    "misconfigured": Explanation("The provider key is not set up right.", "Edit it: its settings do not fit."),
+    "invalid_request": Explanation("The provider refused the request.", "Choose another model."),
+}
+
+
+def explain(error_code: str) -> Explanation | None:
+    """Return what ``error_code`` means; None for no error. An unknown code is told as it is."""
+    if not error_code:
+        return None
+    unknown = Explanation(f"It failed: {error_code}.", "Look for the trace id in the gateway's log.")
+    return _EXPLANATIONS.get(error_code, unknown)

@@ -1,0 +1,71 @@
+"""How pages write tokens, money, shares and times."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from django import template
+
+register = template.Library()
+
+UNKNOWN = "–"
+_CENT = Decimal("0.01")
+_SIGNIFICANT = 2
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """Write a count with thousands separators; unknown is a dash, never a zero."""
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+@register.filter
+def money(amount: Decimal | None) -> str:
+    """Write dollars to the cent; what is less than ten cents keeps two significant digits: ``$0.0041``."""
+    if amount is None:
+        return UNKNOWN
+    size = abs(amount)
+    if not size:
+        return "$0.00"
+    unit = _CENT if size >= _CENT * 10 else Decimal(1).scaleb(min(size.adjusted() + 1 - _SIGNIFICANT, -2))
+    rounded = size.quantize(unit, ROUND_HALF_UP)
+    return _dollars(amount < 0, rounded)
+
+
+@register.filter
+def exact_money(amount: Decimal | None) -> str:
+    """Write dollars to the last nano-dollar, without trailing zeros; for titles and single requests."""
+    if amount is None:
+        return UNKNOWN
+    return _dollars(amount < 0, abs(amount))
+
+
+@register.filter
+def share(part: float | None) -> str:
+    """Write 0 to 1 as a percentage with one digit after the point; undefined is a dash."""
+    return UNKNOWN if part is None else f"{part:.1%}"
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """Write a time as ``412 ms``, ``1.24 s`` or ``2 min 5 s``."""
+    if milliseconds is None:
+        return UNKNOWN
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 59_995:
+        return f"{milliseconds / 1000:.3g} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {seconds} s"
+
+
+@register.filter
+def change(now: Decimal, before: Decimal) -> str:
+    """Write how much ``now`` is above or below ``before``: ``+12 %``; a dash where there was nothing before."""
+    if not before:
+        return UNKNOWN
+    percent = int(((now - before) / before * 100).to_integral_value(ROUND_HALF_UP))
+    return f"{'−' if percent < 0 else '+'}{abs(percent):,} %"
+
+
+def _dollars(is_negative: bool, size: Decimal) -> str:
+    whole, _, fraction = f"{size:,f}".partition(".")
+    return f"{'−' if is_negative else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"
