@@ -5,11 +5,13 @@ from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from teams.rest import ApiRequest, refuse_unknown_parameters
+from usage.exports import CONTENT_TYPE, file_name, report_as_csv
 from usage.queries import UsageReport, usage_report
 from usage.ranges import Grain
 from usage.report_sql import DIMENSION_COLUMNS
@@ -83,12 +85,18 @@ class UsageAnswer(BaseModel):
     time_zone: str
 
 
-@usage_router.get("", response=UsageAnswer)
-def usage_get(request: ApiRequest, question: Query[UsageQuestion]) -> Any:
+_CSV_TOO = {"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}}
+
+
+@usage_router.get("", response=UsageAnswer, openapi_extra=_CSV_TOO)
+def usage_get(request: ApiRequest, question: Query[UsageQuestion]) -> dict[str, Any] | HttpResponse:
     """Return usage. With ``Accept: text/csv`` the same as CSV."""
     refuse_unknown_parameters(request, UsageQuestion)
     report = _report(request, question)
-    return report.as_dict()
+    if request.get_preferred_type(["application/json", "text/csv"]) != "text/csv":
+        return report.as_dict()
+    headers = {"Content-Disposition": f'attachment; filename="{file_name(report)}"', "Vary": "Accept"}
+    return HttpResponse(report_as_csv(report), content_type=CONTENT_TYPE, headers=headers)
 
 
 def _report(request: ApiRequest, question: UsageQuestion) -> UsageReport:

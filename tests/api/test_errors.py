@@ -192,6 +192,12 @@ def test_the_schema_is_open_and_lists_every_address(client: Any) -> None:
     } == {path: set(operations) for path, operations in schema["paths"].items()}
 
 
+def test_the_schema_offers_usage_as_csv_too(client: Any) -> None:
+    answer = client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/usage"]["get"]["responses"]["200"]
+
+    assert set(answer["content"]) == {"application/json", "text/csv"}
+
+
 def test_the_schema_shows_no_place_for_a_secret_in_an_answer(client: Any) -> None:
     schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
 

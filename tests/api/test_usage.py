@@ -1,5 +1,6 @@
 """Usage over the REST API: the parameters of the contract, and the very figures of the report."""
 
+import csv
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from teams.models import Workspace
 from tests.api.conftest import Api
 from tests.factories import make_gateway_key, make_provider_key
 from tests.usage.samples import COUNTS, NOON, make_record, record
+from usage.exports import report_as_csv
 from usage.measures import MEASURES
 from usage.queries import usage_report
 from usage.ranges import Grain
@@ -161,3 +163,45 @@ def test_a_question_without_an_answer_is_refused(api: Api, question: dict[str, s
 
     assert answer.status_code == 422
     assert answer.json()["error"].get("field") == field
+
+
+# CSV
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "text/csv, application/json;q=0.5", "text/csv;q=1, */*;q=0.1"])
+def test_csv_is_what_the_report_writes(api: Api, workspace: Workspace, accept: str) -> None:
+    answer = api.get("/usage", {**AROUND_NOON, "group_by": "model"}, accept=accept)
+
+    report = usage_report(
+        workspace, begin=NOON.replace(hour=0), end=NOON.replace(hour=0) + timedelta(days=1), group_by=["model"]
+    )
+    assert answer.content.decode() == report_as_csv(report)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"] == 'attachment; filename="usage-2026-03-10-to-2026-03-11.csv"'
+
+
+def test_csv_and_json_have_the_same_figures(api: Api) -> None:
+    question = {**AROUND_NOON, "group_by": "model,gateway_key"}
+    shown = api.get("/usage", question).json()
+
+    text = api.get("/usage", question, accept="text/csv").content.decode()
+
+    *rows, total = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    assert [{name: row[name] for name in MEASURES} for row in rows] == [as_cells(row) for row in shown["data"]]
+    assert total["bucket"] == "total"
+    assert {name: total[name] for name in MEASURES} == as_cells(shown["totals"])
+
+
+def as_cells(measures: dict[str, Any]) -> dict[str, str]:
+    return {name: "" if measures[name] is None else str(measures[name]) for name in MEASURES}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/csv", "text/html", ""])
+def test_json_is_the_answer_unless_csv_is_preferred(api: Api, accept: str) -> None:
+    assert api.get("/usage", AROUND_NOON, accept=accept).json()["totals"]["requests"] == 2
+
+
+def test_a_refusal_is_json_even_where_csv_was_asked_for(api: Api) -> None:
+    answer = api.get("/usage", {"grain": "week"}, accept="text/csv")
+
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "grain")
