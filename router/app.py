@@ -4,15 +4,12 @@ No Django request is in its path. It answers from a snapshot in memory and recor
 Redis is asked while a client waits.
 """
 
-import asyncio
 import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import Any
+from functools import lru_cache
 
-import aiohttp
 import django
 import msgspec
 from django.apps import apps
@@ -21,32 +18,25 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orqadmin.settings")
 if not apps.ready:
     django.setup()
 
-from django.conf import settings  # needs the setup above when this application runs alone
-from django.db import connection as django_connection
-from psycopg import AsyncConnection
-
+# What follows needs the set-up above when this application runs alone.
 from router.asgi_types import Receive, Scope, Send
 from router.auth import authenticate, read_token
-from router.call import Call, Inbound, Metadata, Timeouts
+from router.call import Call, Inbound, Metadata
 from router.dialects import CHAT, MESSAGES, RESPONSES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
 from router.facts import facts_of
+from router.gateway import Gateway
 from router.models_list import native_model, native_models, router_model, router_models
-from router.outbox import OutboxUnavailable, OutboxWriter
+from router.outbox import OutboxUnavailable
 from router.plan import Plan, make_plan
-from router.snapshot import GatewayKeyEntry, Snapshot, SnapshotHolder
-from usage.records import RefusalRecord, uuid7
+from router.snapshot import GatewayKeyEntry, Snapshot
+from usage.records import RefusalRecord, trace_id, uuid7
 
 logger = logging.getLogger(__name__)
 
 GATEWAY_PREFIXES = ("/v3/", "/v2/router", "/healthz", "/readyz")
 NATIVE_PREFIX = "/v3/anthropic"
-# After the server has stopped waiting for clients, calls still running get this long before they are cut.
-STOP_GRACE_S = 2.0
-# How long a call runs before anybody looks whether its client is still there.
-WATCH_AFTER_S = 0.05
-FIRST_SNAPSHOT_S = 20.0
 
 # What is metered and passed on byte for byte must not arrive compressed.
 UNCOMPRESSED: Mapping[str, str] = {"accept-encoding": "identity"}
@@ -73,84 +63,10 @@ _DROPPED_REQUEST_HEADERS = frozenset(
     ]
 )
 _DROPPED_REQUEST_PREFIXES = ("x-orq-", "x-forwarded-", "proxy-", "cf-", "x-amzn-")
-
-
-class Gateway:
-    """What one gateway process holds from start to stop."""
-
-    def __init__(self) -> None:
-        self.holder = SnapshotHolder()
-        self.calls: set[asyncio.Task[Any]] = set()
-        self.max_body_bytes: int = settings.MAX_BODY_BYTES
-        self.timeouts = Timeouts(
-            connect=settings.CONNECT_TIMEOUT_S,
-            first_byte=settings.FIRST_BYTE_TIMEOUT_S,
-            between_bytes=settings.BETWEEN_BYTES_TIMEOUT_S,
-        )
-        self.outbox = OutboxWriter(settings.OUTBOX_DIR, flush_to_disk=settings.OUTBOX_SYNCHRONOUS == "FULL")
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-            auto_decompress=False,
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=["User-Agent", "Accept", "Accept-Encoding", "Content-Type"],
-        )
-        self._following = asyncio.create_task(self.holder.follow(_connect))
-
-    async def wait_for_snapshot(self) -> None:
-        """Wait for the first snapshot, but not for ever: without a database ``/readyz`` says so."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.holder.loaded.wait(), FIRST_SNAPSHOT_S)
-
-    async def carry(self, call: Call, receive: Receive, send: Send) -> None:
-        """Run ``call`` in this task, which outlives the client, and abandon it when the client leaves."""
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("coroutines run in tasks")
-        watch = _Watch(call, task, receive)
-        self.calls.add(task)
-        try:
-            await call.run(send)
-        finally:
-            watch.stop()
-            self.calls.discard(task)
-
-    async def close(self) -> None:
-        """Let the calls that still run end, then cut them; each is settled either way."""
-        self._following.cancel()
-        if self.calls:
-            await asyncio.wait(self.calls, timeout=STOP_GRACE_S)
-        for call in self.calls:
-            call.cancel()
-        if self.calls:
-            await asyncio.wait(self.calls, timeout=STOP_GRACE_S)
-        with suppress(asyncio.CancelledError):
-            await self._following
-        await self.session.close()
-        self.outbox.close()
-
-
-class _Watch:
-    """Notices when the client has left. Most answers are out before watching begins, which saves them its cost."""
-
-    def __init__(self, call: Call, task: "asyncio.Task[Any]", receive: Receive) -> None:
-        self._call, self._task, self._receive = call, task, receive
-        self._watching: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        if self._watching is not None:
-            self._watching.cancel()
-
-    def _begin(self) -> None:
-        self._watching = asyncio.create_task(self._wait())
-
-    async def _wait(self) -> None:
-        # The body is read, so the next message says that the client has left.
-        await self._receive()
-        if not self._call.is_answered:
-            self._call.abandon(self._task)
+_METADATA_PREFIX = "x-orq-metadata-"
+# More than this of what a client says of a request is not kept.
+LONGEST_TEXT = 200
+MOST_TAGS = 50
 
 
 _gateway: Gateway | None = None
@@ -198,7 +114,7 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
         return
     if path.startswith("/v2/router"):
         path = "/v3/router" + path[len("/v2/router") :]
-    inbound = Inbound(uuid7().hex, path, _headers_of(scope))
+    inbound = Inbound(trace_id(), path, _headers_of(scope))
     dialect = MESSAGES if path.startswith(NATIVE_PREFIX) else CHAT
     try:
         await _route(_gateway, scope["method"], inbound, receive, send)
@@ -308,27 +224,31 @@ def _outbound(dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbo
 
 
 def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    passed = {
-        name: value
-        for name, value in headers.items()
-        if name not in _DROPPED_REQUEST_HEADERS and not name.startswith(_DROPPED_REQUEST_PREFIXES)
-    }
-    return {**passed, **UNCOMPRESSED}
+    return {**{name: value for name, value in headers.items() if _is_passed_on(name)}, **UNCOMPRESSED}
+
+
+# The same few names come with every request.
+@lru_cache(maxsize=512)
+def _is_passed_on(name: str) -> bool:
+    return name not in _DROPPED_REQUEST_HEADERS and not name.startswith(_DROPPED_REQUEST_PREFIXES)
 
 
 def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:
     options, headers = parsed.options, inbound.headers
-    noted = [
-        f"{name[len('x-orq-metadata-') :]}={value}"
-        for name, value in headers.items()
-        if name.startswith("x-orq-metadata-")
-    ]
-    noted += [f"{name}={value}" for name, value in options.metadata.items()]
+    identity = options.identity_id or headers.get("x-orq-identity-id", "")
+    session = options.thread_id or headers.get("x-claude-code-session-id", "")
+    noted = {name[len(_METADATA_PREFIX) :]: value for name, value in headers.items() if _is_metadata(name)}
+    tags = [*options.tags, *(f"{name}={value}" for name, value in {**noted, **options.metadata}.items())]
     return Metadata(
-        identity=options.identity_id or headers.get("x-orq-identity-id", ""),
-        session=options.thread_id or headers.get("x-claude-code-session-id", ""),
-        tags=[*options.tags, *noted],
+        identity=identity[:LONGEST_TEXT],
+        session=session[:LONGEST_TEXT],
+        tags=[tag[:LONGEST_TEXT] for tag in tags[:MOST_TAGS]],
     )
+
+
+@lru_cache(maxsize=512)
+def _is_metadata(name: str) -> bool:
+    return name.startswith(_METADATA_PREFIX)
 
 
 def _authenticate(gateway: Gateway, inbound: Inbound) -> GatewayKeyEntry:
@@ -374,10 +294,10 @@ def _record_refusal(
         workspace=key.workspace,
         gateway_key=key.id,
         dialect=dialect.name,
-        model_asked=asked,
+        model_asked=asked[:LONGEST_TEXT],
         status=refused.status,
         error_code=refused.code,
-        message=refused.message,
+        message=refused.message[: 2 * LONGEST_TEXT],
         at_us=time.time_ns() // 1000,
     )
     try:
@@ -403,13 +323,3 @@ async def _reply(send: Send, status: int, body: bytes, inbound: Inbound | None =
         headers.append((b"x-orq-trace-id", inbound.request_id.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _connect() -> AsyncConnection[tuple[object, ...]]:
-    # A direct connection of our own: LISTEN does not work through a transaction pooler.
-    parameters = django_connection.get_connection_params()
-    return await AsyncConnection.connect(
-        **{name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters},
-        autocommit=True,
-        connect_timeout=5,
-    )

@@ -1,7 +1,7 @@
 """Who is calling: a gateway key's text checked against the snapshot. Pure."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from router.dialects.base import RequestRefused
 from router.snapshot import GatewayKeyEntry
@@ -29,11 +29,15 @@ def authenticate(token: str, keys: Mapping[str, GatewayKeyEntry], *, now: float)
     """
     entry = keys.get(token[PUBLIC_ID])
     digest = hash_token(token)
-    if entry is None or not any(hmac.compare_digest(digest, known) for known in entry.sha256s):
+    if entry is None or not _is_one_of(digest, entry.sha256s):
         raise _not_ours(token)
     if entry.expires_at is not None and entry.expires_at <= now:
         raise _unauthorized("expired_api_key", "This gateway key has expired. Create a new one under API Keys.")
     return entry
+
+
+def _is_one_of(digest: bytes, known: Sequence[bytes]) -> bool:
+    return any(hmac.compare_digest(digest, sha256) for sha256 in known)
 
 
 def _not_ours(token: str) -> RequestRefused:

@@ -18,6 +18,7 @@ from uuid import UUID
 import aiohttp
 import attrs
 import msgspec
+from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from keys.crypto import CryptoError
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 # English text and code have between three and four characters a token; used only when the count never came.
 CHARACTERS_PER_TOKEN = 3.5
+# More of a model's name than the ledger keeps is not recorded.
+LONGEST_NAME = 200
 
 # Reply headers of the provider that are not the client's business, or no longer true.
 _DROPPED_REPLY_HEADERS = frozenset(
@@ -191,7 +194,7 @@ class Call:
         return await self._session.request(
             outbound.method,
             _url(outbound.url),
-            data=outbound.body,
+            data=BytesPayload(outbound.body),
             headers=anthropic.authorize(outbound, candidate.version.open()),
             allow_redirects=False,
             timeout=self._timeouts.of(self._parsed),
@@ -341,8 +344,8 @@ class Call:
             provider_key_version=candidate.version.number,
             provider=self._plan.provider,
             region="",
-            model_asked=self._parsed.model,
-            model=self._plan.model,
+            model_asked=self._parsed.model[:LONGEST_NAME],
+            model=self._plan.model[:LONGEST_NAME],
             stream=self._parsed.stream,
             started_at_us=now_us,
             identity=self._metadata.identity,

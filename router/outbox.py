@@ -1,16 +1,18 @@
-"""The outbox: each gateway process appends what it calls, and how it ended, to log files of its own.
+"""The outbox: each gateway process notes what it calls, and how it ended, in log files of its own.
 
-A record is written before the upstream is called and another once the call is settled, each with one ``write`` that
-is in the kernel's hands when it returns: it survives the death of the process, kill -9 included. (``FULL`` adds a
-flush to the disk before the call goes out, for machines that lose power.) A process holds a lock on ``<writer>.lock``
-for as long as it lives; the logs of a writer whose lock is free are complete, and what is still open in them ended with
-it. Logs are cut into segments so that the shipper can remove what it has counted.
+A record is written before the upstream is called and another once the call is settled. Logs are mapped into memory, so
+writing is a copy and no system call, and what was written is the kernel's: it survives the death of the process, kill
+-9 included. (``FULL`` adds a flush to the disk before a call goes out, for machines that lose power.) A process holds a
+lock on ``<writer>.lock`` for as long as it lives; the logs of a writer whose lock is free are complete, and what is
+still open in them ended with it. Logs are segments of fixed size, whose space is taken when they are made: a full disk
+shows there, as an error, and the shipper can remove what it has counted.
 
-A frame is: length of the payload (4 bytes), its CRC-32 (4 bytes), the payload. A torn last frame is ignored.
+A frame is: length of the payload (4 bytes), its CRC-32 (4 bytes), the payload. The log ends where none is whole.
 """
 
 import asyncio
 import fcntl
+import mmap
 import os
 import secrets
 import struct
@@ -24,7 +26,7 @@ import msgspec
 
 from usage.records import AttemptOpened, AttemptSettled, RefusalRecord
 
-SEGMENT_BYTES: Final = 4 * 1024 * 1024
+SEGMENT_BYTES: Final = 1024 * 1024
 _HEADER: Final = struct.Struct("<II")
 
 
@@ -59,10 +61,10 @@ class OutboxWriter:
         self._directory, self._segment_bytes = directory, segment_bytes
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._lock = self._hold_lock()
-        self._number, self._size, self._file = 0, 0, -1
+        self._log: mmap.mmap | None = None
+        self._number, self._end = 0, 0
         self._flush_to_disk = flush_to_disk
         self._flushing: asyncio.Future[None] | None = None
-        self._next_segment()
 
     async def open(self, attempt: AttemptOpened) -> None:
         """Record that ``attempt`` is about to be sent. Raises OutboxUnavailable: then do not send it."""
@@ -80,22 +82,21 @@ class OutboxWriter:
 
     def close(self) -> None:
         """Give up the lock: the shipper then takes all that is left and removes the files."""
-        os.close(self._file)
+        if self._log is not None:
+            self._log.close()
         os.close(self._lock)
 
     def _append(self, entry: Entry) -> None:
         payload = _encoder.encode(entry)
-        frame = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
-        try:
-            if self._size >= self._segment_bytes:
-                self._next_segment()
-            written = os.write(self._file, frame)
-            if written != len(frame):
-                os.ftruncate(self._file, self._size)
-                raise OutboxUnavailable("The outbox took only a part of a record.")
-        except OSError as error:
-            raise OutboxUnavailable(error.strerror or "The outbox cannot be written.") from None
-        self._size += written
+        begin, end = self._end, self._end + _HEADER.size + len(payload)
+        log = self._log
+        if log is None or end > self._segment_bytes:
+            log = self._next_segment()
+            begin, end = 0, _HEADER.size + len(payload)
+        # The header comes last: without it the frame is not there yet.
+        log[begin + _HEADER.size : end] = payload
+        log[begin : begin + _HEADER.size] = _HEADER.pack(len(payload), zlib.crc32(payload))
+        self._end = end
 
     def _hold_lock(self) -> int:
         # Locked before it gets its name: a lock file that can be seen free belongs to a dead process.
@@ -105,21 +106,28 @@ class OutboxWriter:
         unnamed.rename(self._directory / f"{self._name}.lock")
         return lock
 
-    def _next_segment(self) -> None:
+    def _next_segment(self) -> mmap.mmap:
         path = self._directory / f"{self._name}.{self._number + 1:06}.log"
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if self._file >= 0:
+        try:
+            log = _make_log(path, self._segment_bytes)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise OutboxUnavailable(error.strerror or "The outbox cannot be written.") from None
+        if self._log is not None:
             if self._flush_to_disk:
-                os.fdatasync(self._file)
-            os.close(self._file)
-        self._file, self._size, self._number = file, 0, self._number + 1
+                self._log.flush()
+            self._log.close()
+        self._log, self._end, self._number = log, 0, self._number + 1
+        return log
 
     async def _flushed(self) -> None:
         # Whoever arrives while a flush runs waits for the next one, which all of them share.
         while self._flushing is not None:
             await asyncio.shield(self._flushing)
+        if self._log is None:
+            return
         loop = asyncio.get_running_loop()
-        self._flushing = loop.run_in_executor(None, os.fdatasync, self._file)
+        self._flushing = loop.run_in_executor(None, self._log.flush)
         try:
             await asyncio.shield(self._flushing)
         except OSError as error:
@@ -128,14 +136,26 @@ class OutboxWriter:
             self._flushing = None
 
 
+def _make_log(path: Path, size: int) -> mmap.mmap:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        # Without its space taken beforehand, writing to a full disk would kill the process.
+        os.posix_fallocate(file, 0, size)
+        return mmap.mmap(file, size)
+    finally:
+        os.close(file)
+
+
 def read_entries(data: bytes) -> Iterator[tuple[Entry, int]]:
-    """Yield each whole entry in ``data`` with the offset behind it; stop at a torn or damaged frame."""
+    """Yield each whole entry in ``data`` with the offset behind it, up to the first that is not whole."""
     offset = 0
     while len(data) - offset >= _HEADER.size:
         length, checksum = _HEADER.unpack_from(data, offset)
+        if not length:
+            return
         end = offset + _HEADER.size + length
         payload = data[offset + _HEADER.size : end]
-        if len(payload) < length or zlib.crc32(payload) != checksum:
+        if zlib.crc32(payload) != checksum:
             return
         yield _decoder.decode(payload), end
         offset = end

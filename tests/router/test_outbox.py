@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import resource
 import signal
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -123,14 +124,16 @@ async def test_torn_last_frame_is_ignored(tmp_path: Path) -> None:
     await writer.open(torn)
     [log] = tmp_path.glob("*.log")
 
+    data = log.read_bytes()
+    end = [end for _, end in read_entries(data)][-1]
     for cut in range(1, 40):
-        entries = list(read_entries(log.read_bytes()[:-cut]))
+        entries = list(read_entries(data[: end - cut] + bytes(len(data) - end + cut)))
 
         assert [entry.attempt.id for entry, _ in entries] == [whole.id]
 
 
 async def test_attempt_settled_in_a_later_segment_is_taken(tmp_path: Path) -> None:
-    writer, reader, attempt = OutboxWriter(tmp_path, segment_bytes=1), OutboxReader(tmp_path), opened()
+    writer, reader, attempt = OutboxWriter(tmp_path, segment_bytes=500), OutboxReader(tmp_path), opened()
     await writer.open(attempt)
     assert take(reader) == []
     for _ in range(3):
@@ -165,12 +168,20 @@ async def test_refusals_are_taken_once(tmp_path: Path) -> None:
     assert reader.sweep(now=0).is_empty
 
 
-async def test_full_disk_refuses_the_attempt(tmp_path: Path) -> None:
-    writer = OutboxWriter(tmp_path)
-    os.dup2(os.open("/dev/full", os.O_WRONLY), writer._file)
+async def test_full_disk_refuses_the_attempt_and_recovers(tmp_path: Path) -> None:
+    writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutboxUnavailable):
+            await writer.open(attempt)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    with pytest.raises(OutboxUnavailable):
-        await writer.open(opened())
+    await writer.open(attempt)
+    writer.settle(attempt.id, settled())
+
+    assert take(reader) == [(attempt.id, "exact")]
 
 
 async def test_flushed_outbox_takes_concurrent_attempts(tmp_path: Path) -> None:
