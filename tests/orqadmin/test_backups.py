@@ -121,10 +121,10 @@ def test_unanswered_restore_changes_nothing(database, tmp_path):
     assert "Nothing was changed." in refused.stderr
 
 
-def test_embedded_database_is_saved_while_the_product_rests(tmp_path):
-    away = {"DATABASE_URL": "", "ORQADMIN_DATA_DIR": str(tmp_path / "data")}
+def test_embedded_database_is_saved_while_the_product_rests(short_dir):
+    away = {"DATABASE_URL": "", "ORQADMIN_DATA_DIR": str(short_dir / "data")}
 
     saved = manage("backup", **away)
-    restored = manage("restore", *(tmp_path / "data/backups").glob("*.dump"), "--yes", **away)
+    restored = manage("restore", *(short_dir / "data/backups").glob("*.dump"), "--yes", **away)
 
     assert (saved.returncode, restored.returncode) == (0, 0), saved.stderr + restored.stderr

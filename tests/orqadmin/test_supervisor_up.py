@@ -182,15 +182,15 @@ def test_second_start_keeps_the_data_and_kill_9_leaves_no_process(first_start, d
     assert wait_until_gone(data_dir) == {}
 
 
-def test_interrupt_while_starting_leaves_no_process(tmp_path):
-    up = Up(tmp_path)
-    while not (tmp_path / "postgres").exists():
+def test_interrupt_while_starting_leaves_no_process(short_dir):
+    up = Up(short_dir)
+    while not (short_dir / "postgres").exists():
         time.sleep(0.05)
 
     code = up.end(signal.SIGINT)
 
     assert code == 0
-    assert wait_until_gone(tmp_path, timeout_s=0) == {}
+    assert wait_until_gone(short_dir, timeout_s=0) == {}
 
 
 def test_port_in_use_is_one_line(tmp_path):
