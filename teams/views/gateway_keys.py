@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from teams.access import Right, WorkspaceRequest, requires
 from teams.forms import GatewayKeyForm
 from teams.models import GatewayKey, GatewayKeyQuerySet, Workspace
 from teams.services import CreatedKey, KeyRevoked, NameTaken, create_gateway_key, revoke_gateway_key
+from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
 from usage.records import uuid7
 
@@ -205,11 +207,12 @@ def _example_model(workspace: Workspace) -> str:
 
 @dataclass(frozen=True)
 class RequestLine:
-    """One request in one line: ``200 · 1,234 tokens · $0.0041``."""
+    """One request in one line: ``200 · 1,234 tokens · $0.0041``. What is not known is None."""
 
-    status: str
-    summary: str
-    is_error: bool
+    status: int | None
+    error: str
+    tokens: int | None
+    cost_usd: Decimal | None
     href: str
 
 
@@ -222,22 +225,14 @@ def _latest_request(key: GatewayKey) -> RequestLine | None:
     refusal = Refusal.objects.filter(**here).first()
     page = reverse("usage:requests", args=[key.workspace.slug])
     if refusal and not (attempt and attempt.started_at > refusal.at):
-        return RequestLine(str(refusal.status), refusal.message, True, f"{page}?q={refusal.request_id}")
+        return RequestLine(refusal.status, refusal.message, None, None, f"{page}?q={refusal.request_id}")
     if attempt is None:
         return None
-    status = "No answer" if attempt.status is None else str(attempt.status)
-    return RequestLine(status, _tokens_and_cost(attempt), bool(attempt.error_code), f"{page}?q={attempt.request_id}")
-
-
-def _tokens_and_cost(attempt: Attempt) -> str:
-    if attempt.error_code:
-        return attempt.error_code.replace("_", " ")
-    if attempt.input_tokens is None:
-        return "tokens not known"
-    tokens = attempt.input_tokens + (attempt.output_tokens or 0)
-    return f"{tokens:,} tokens · {'unpriced' if attempt.is_unpriced else _usd(attempt.cost_nano)}"
-
-
-def _usd(nano: int) -> str:
-    """Write nano-dollars with four digits after the point, more where that would be 0."""
-    return f"${nano / 1e9:.4f}" if nano >= 100_000 or not nano else f"${nano / 1e9:.2g}"
+    tokens = None if attempt.input_tokens is None else attempt.input_tokens + (attempt.output_tokens or 0)
+    return RequestLine(
+        status=attempt.status,
+        error=attempt.error_code.replace("_", " "),
+        tokens=tokens,
+        cost_usd=None if attempt.is_unpriced else usd(attempt.cost_nano),
+        href=f"{page}?q={attempt.request_id}",
+    )
