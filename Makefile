@@ -9,7 +9,6 @@ install = $(BIN)/uv pip $(1) $(2) -q --python $(BIN)/python --require-hashes 2>.
 LOCKS := requirements.lock requirements-dev.lock requirements-node.lock requirements-bootstrap.lock package-lock.json
 ECHARTS := static/vendor/echarts.common.min.js
 PYTEST := $(BIN)/pytest
-# Playwright leaves an event loop behind, so the browser tests are a run of their own.
 FULL_ONLY := slow or faults
 
 .DEFAULT_GOAL := help
@@ -24,6 +23,7 @@ run: .venv/.run $(ECHARTS) ## Set everything up and serve on 127.0.0.1:8000 unti
 demo: .venv/.run $(ECHARTS) ## The same, with the simulated provider connected and traffic sent
 	@exec $(MANAGE) up --demo
 
+# Playwright leaves an event loop behind, so the browser tests are a run of their own.
 test: .venv/.done $(ECHARTS) ## Run the tests, without the long ones
 	$(PYTEST) -m "not browser and not ($(FULL_ONLY))"
 	$(PYTEST) -m "browser and not ($(FULL_ONLY))"
