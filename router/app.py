@@ -7,8 +7,7 @@ Redis is asked while a client waits.
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 
 import django
 import msgspec
@@ -27,6 +26,7 @@ from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
 from router.facts import facts_of
 from router.gateway import Gateway
+from router.headers import UNCOMPRESSED, read_headers
 from router.models_list import native_model, native_models, router_model, router_models
 from router.outbox import OutboxUnavailable
 from router.plan import Plan, make_plan
@@ -38,32 +38,6 @@ logger = logging.getLogger(__name__)
 GATEWAY_PREFIXES = ("/v3/", "/v2/router", "/healthz", "/readyz")
 NATIVE_PREFIX = "/v3/anthropic"
 
-# What is metered and passed on byte for byte must not arrive compressed.
-UNCOMPRESSED: Mapping[str, str] = {"accept-encoding": "identity"}
-# Request headers that are ours, or belong to the connection; all others pass to the native endpoint's provider.
-_DROPPED_REQUEST_HEADERS = frozenset(
-    [
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-length",
-        "cookie",
-        "expect",
-        "forwarded",
-        "host",
-        "keep-alive",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-        "x-api-key",
-        "x-real-ip",
-    ]
-)
-_DROPPED_REQUEST_PREFIXES = ("x-orq-", "x-forwarded-", "proxy-", "cf-", "x-amzn-")
-_METADATA_PREFIX = "x-orq-metadata-"
 # More than this of what a client says of a request is not kept.
 LONGEST_TEXT = 200
 MOST_TAGS = 50
@@ -98,9 +72,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-Handler = Callable[[Gateway, Scope, Receive, Send], Awaitable[None]]
-
-
 async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     path: str = scope["path"]
     if path == "/healthz":
@@ -114,7 +85,7 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
         return
     if path.startswith("/v2/router"):
         path = "/v3/router" + path[len("/v2/router") :]
-    inbound = Inbound(trace_id(), path, _headers_of(scope))
+    inbound = Inbound(trace_id(), path, read_headers(scope["headers"]))
     dialect = MESSAGES if path.startswith(NATIVE_PREFIX) else CHAT
     try:
         await _route(_gateway, scope["method"], inbound, receive, send)
@@ -216,29 +187,19 @@ def _outbound(dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbo
     upstream_model = plan.candidates[0].upstream_model
     if dialect is MESSAGES:
         body = parsed.raw if parsed.model == upstream_model else replace_model(parsed.raw, upstream_model)
-        return body, _passed_on(inbound.headers)
+        return body, inbound.headers.passed_on
     if plan.entry is None:
         raise AssertionError("only the native dialect plans models the catalog does not know")
     messages = dialect.to_messages(parsed, facts_of(plan.entry.info))
     return msgspec.json.encode({"model": upstream_model, **messages}), UNCOMPRESSED
 
 
-def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    return {**{name: value for name, value in headers.items() if _is_passed_on(name)}, **UNCOMPRESSED}
-
-
-# The same few names come with every request.
-@lru_cache(maxsize=512)
-def _is_passed_on(name: str) -> bool:
-    return name not in _DROPPED_REQUEST_HEADERS and not name.startswith(_DROPPED_REQUEST_PREFIXES)
-
-
 def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:
-    options, headers = parsed.options, inbound.headers
+    options, headers = parsed.options, inbound.headers.every
     identity = options.identity_id or headers.get("x-orq-identity-id", "")
     session = options.thread_id or headers.get("x-claude-code-session-id", "")
-    noted = {name[len(_METADATA_PREFIX) :]: value for name, value in headers.items() if _is_metadata(name)}
-    tags = [*options.tags, *(f"{name}={value}" for name, value in {**noted, **options.metadata}.items())]
+    noted = {**inbound.headers.metadata, **options.metadata}
+    tags = [*options.tags, *(f"{name}={value}" for name, value in noted.items())]
     return Metadata(
         identity=identity[:LONGEST_TEXT],
         session=session[:LONGEST_TEXT],
@@ -246,13 +207,8 @@ def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:
     )
 
 
-@lru_cache(maxsize=512)
-def _is_metadata(name: str) -> bool:
-    return name.startswith(_METADATA_PREFIX)
-
-
 def _authenticate(gateway: Gateway, inbound: Inbound) -> GatewayKeyEntry:
-    headers = inbound.headers
+    headers = inbound.headers.every
     api_key = headers.get("x-api-key", "") if inbound.path.startswith(NATIVE_PREFIX) else ""
     token = read_token(headers.get("authorization", ""), api_key)
     return authenticate(token, _snapshot_of(gateway).gateway_keys, now=time.time())
@@ -266,7 +222,7 @@ def _snapshot_of(gateway: Gateway) -> Snapshot:
 
 async def _read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
     """Return the whole body; raises RequestRefused (413) beyond ``limit`` bytes, ClientGone if it never ends."""
-    if int(inbound.headers.get("content-length") or 0) > limit:
+    if int(inbound.headers.every.get("content-length") or 0) > limit:
         raise _too_large(limit)
     body, is_whole = b"", False
     while not is_whole:
@@ -304,10 +260,6 @@ def _record_refusal(
         gateway.outbox.refuse(record)
     except OutboxUnavailable as error:
         logger.error("A refusal could not be recorded: %s", error)
-
-
-def _headers_of(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def _reply_refused(send: Send, dialect: Dialect, inbound: Inbound, refused: RequestRefused) -> None:

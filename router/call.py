@@ -28,6 +28,7 @@ from providers.sse import SSEDecoder, StreamMeter
 from router.asgi_types import Send
 from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, StreamRenderer
 from router.failures import Failure, failure_of, unreachable
+from router.headers import RequestHeaders, reply_headers
 from router.outbox import OutboxUnavailable, OutboxWriter
 from router.plan import Candidate, Plan
 from router.snapshot import GatewayKeyEntry
@@ -41,19 +42,6 @@ CHARACTERS_PER_TOKEN = 3.5
 # More of a model's name than the ledger keeps is not recorded.
 LONGEST_NAME = 200
 
-# Reply headers of the provider that are not the client's business, or no longer true.
-_DROPPED_REPLY_HEADERS = frozenset(
-    [
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"date",
-        b"keep-alive",
-        b"server",
-        b"set-cookie",
-        b"transfer-encoding",
-    ]
-)
 _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 # What makes the next key worth trying: this one is refused, whatever the request.
 _KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
@@ -64,7 +52,7 @@ class Inbound(msgspec.Struct, frozen=True):
 
     request_id: str
     path: str
-    headers: Mapping[str, str]
+    headers: RequestHeaders
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -179,8 +167,8 @@ class Call:
             attempt.upstream_request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
             if response.status >= 300:
                 return await self._relay_error(attempt, response, send, is_last=is_last)
-            # What was asked for decides; a proxy on the way may have lost the content type.
-            if self._parsed.stream or response.content_type == "text/event-stream":
+            # What was asked for decides: a proxy on the way may have lost the content type.
+            if self._parsed.stream:
                 await self._relay_stream(attempt, response, send)
             else:
                 await self._relay_answer(attempt, response, send)
@@ -299,12 +287,10 @@ class Call:
         *,
         length: int | None = None,
     ) -> None:
-        headers = [(b"x-orq-trace-id", self._inbound.request_id.encode())]
-        for name, value in upstream.raw_headers if upstream else ():
-            lowered = name.lower()
-            if lowered not in _DROPPED_REPLY_HEADERS and (self._is_native or lowered != b"content-type"):
-                headers.append((lowered, value))
+        headers = reply_headers(upstream.raw_headers) if upstream else []
+        headers.append((b"x-orq-trace-id", self._inbound.request_id.encode()))
         if not self._is_native or not upstream:
+            headers = [header for header in headers if header[0] != b"content-type"]
             headers.append((b"content-type", content_type))
         if length is not None:
             headers.append((b"content-length", b"%d" % length))

@@ -61,7 +61,6 @@ class Gateway:
             auto_decompress=False,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=["User-Agent", "Accept", "Accept-Encoding", "Content-Type"],
         )
         self._carried: dict[asyncio.Task[Any], _Carried] = {}
         self._background = [
