@@ -138,6 +138,7 @@ api.add_router("/provider-keys", keys.api.router)
 api.add_router("/api-keys", teams.api.router)
 api.add_router("/models", catalog.api.router)
 api.add_router("/usage", usage.api.usage_router)
+api.add_router("/requests", usage.api.requests_router)
 
 
 @api.exception_handler(ApiError)

@@ -15,7 +15,7 @@ from teams.tokens import TokenKind, mint_token
 from tests.api.conftest import Api
 from tests.factories import make_gateway_key, make_management_key
 
-PATHS = ["/provider-keys", "/api-keys", "/models", "/usage"]
+PATHS = ["/provider-keys", "/api-keys", "/models", "/usage", "/requests"]
 
 
 def code_of(api: Api, path: str = "/api-keys") -> tuple[int, str]:

@@ -189,6 +189,8 @@ def test_the_schema_is_open_and_lists_every_address(client: Any) -> None:
         "/api/v1/api-keys/{key_id}/revoke": {"post"},
         "/api/v1/models": {"get"},
         "/api/v1/usage": {"get"},
+        "/api/v1/requests": {"get"},
+        "/api/v1/requests/{request_id}": {"get"},
     } == {path: set(operations) for path, operations in schema["paths"].items()}
 
 
