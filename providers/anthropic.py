@@ -15,6 +15,8 @@ DEFAULT_ORIGIN = "https://api.anthropic.com"
 API_VERSION = "2023-06-01"
 REQUEST_ID_HEADER = "request-id"
 
+# No answer has this many tokens; a larger number is not a count, and would not fit the ledger.
+_LARGEST_COUNT = 10**12
 _JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json", "anthropic-version": API_VERSION}
 
 
@@ -76,7 +78,7 @@ def parse_usage(usage: object) -> TokenCounts:
 
     ``input_tokens`` excludes cached tokens. The 5 m and 1 h split of the cache writes can be absent or sum to
     less than their total; the rest then counts as 5 m, the provider's default. Values that are not
-    non-negative integers read as missing.
+    plausible counts read as missing.
     """
     if not isinstance(usage, dict):
         return TokenCounts()
@@ -145,7 +147,7 @@ def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _count(usage: dict[str, Any], name: str) -> int | None:
     value = usage.get(name)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= _LARGEST_COUNT else None
 
 
 def _error_in(body: bytes) -> tuple[str, str]:

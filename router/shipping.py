@@ -123,7 +123,7 @@ class OutboxReader:
         for segment in self._of_writer(_writer_of(lock)):
             for attempt_id in segment.open_ids - self._settled.keys():
                 opened, _ = self._opened[attempt_id]
-                self._settled[attempt_id] = AttemptRecord(opened, _ended_with_process(opened))
+                self._settled[attempt_id] = AttemptRecord(opened, ended_with_process(opened))
 
     def _long_open(self, now: float) -> Iterable[AttemptRecord]:
         before_us = (now - SHOW_OPEN_AFTER_S) * 1_000_000
@@ -144,7 +144,8 @@ def _writer_of(path: Path) -> str:
     return path.name.split(".", 1)[0]
 
 
-def _ended_with_process(opened: AttemptOpened) -> AttemptSettled:
+def ended_with_process(opened: AttemptOpened) -> AttemptSettled:
+    """Return the end of an attempt that nobody is left to tell of."""
     return AttemptSettled(
         certainty=Certainty.UNKNOWN,
         status=None,

@@ -4,14 +4,16 @@ import logging
 import signal
 import socket
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, DataError, IntegrityError, connection
 
-from router.shipping import OutboxReader, Sweep
+from router.shipping import OutboxReader, Sweep, ended_with_process
+from usage.records import AttemptRecord
 from usage.services import note_shipment, record_attempts, record_refusals
 
 logger = logging.getLogger(__name__)
@@ -46,10 +48,26 @@ def ship(reader: OutboxReader) -> int:
     settled = 0
     for begin in range(0, len(sweep.attempts), BATCH):
         batch = sweep.attempts[begin : begin + BATCH]
-        settled += record_attempts(batch)
+        settled += record(batch)
         reader.confirm(Sweep(batch, []))
     record_refusals(sweep.refusals)
     reader.confirm(Sweep([], sweep.refusals))
     reader.tidy()
     note_shipment(socket.gethostname(), counted_until=looked_at, waiting=reader.waiting)
     return settled
+
+
+def record(batch: Sequence[AttemptRecord]) -> int:
+    """Write ``batch``; a record that the ledger refuses must not hold up those behind it."""
+    try:
+        return record_attempts(batch)
+    except (DataError, IntegrityError):
+        return sum(_record_alone(attempt) for attempt in batch)
+
+
+def _record_alone(attempt: AttemptRecord) -> int:
+    try:
+        return record_attempts([attempt])
+    except (DataError, IntegrityError) as error:
+        logger.error("The ledger refuses an attempt, it counts as not known: %s: %r", type(error).__name__, attempt)
+    return record_attempts([AttemptRecord(attempt.opened, ended_with_process(attempt.opened))])

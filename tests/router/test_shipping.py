@@ -1,0 +1,33 @@
+"""From the outbox to the ledger, when a record is not as it should be."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from providers.base import TokenCounts
+from router.management.commands.ship_usage import ship
+from router.outbox import OutboxWriter
+from router.shipping import OutboxReader
+from tests.router.test_outbox import opened, settled
+from usage.models import Attempt, Rollup
+
+
+async def _write(directory: Path, *ends: Any) -> list[Any]:
+    writer, attempts = OutboxWriter(directory), [opened() for _ in ends]
+    for attempt, end in zip(attempts, ends, strict=True):
+        await writer.open(attempt)
+        writer.settle(attempt.id, end)
+    return [attempt.id for attempt in attempts]
+
+
+def test_record_the_ledger_refuses_counts_as_not_known_and_holds_nobody_up(db: None, tmp_path: Path) -> None:
+    impossible = msgspec.structs.replace(settled(), counts=TokenCounts(2**63, 0, 0, 0, 0))
+    first, second = asyncio.run(_write(tmp_path, impossible, settled()))
+
+    assert ship(OutboxReader(tmp_path)) == 2
+
+    assert Attempt.objects.get(pk=first).certainty == "unknown"
+    assert Attempt.objects.get(pk=second).certainty == "exact"
+    assert sum(Rollup.objects.values_list("attempts", flat=True)) == 2
