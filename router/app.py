@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from uuid import UUID
 
 import django
 import msgspec
@@ -103,30 +104,40 @@ async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Recei
     path = inbound.path
     if method == "HEAD" and path.rstrip("/") == NATIVE_PREFIX:
         # Claude Code asks whether its base address is there.
-        await _reply(send, 200, b"")
+        await _reply(send, 200, b"", inbound)
         return
     endpoint = _ENDPOINTS.get(path)
     if method == "POST" and endpoint:
         await _call_model(gateway, endpoint, inbound, receive, send)
         return
     key = _authenticate(gateway, inbound)
-    snapshot = _snapshot_of(gateway)
-    if method == "GET" and path == "/v3/router/models":
-        await _reply(send, 200, router_models(snapshot, key.workspace), inbound)
-    elif method == "GET" and path == f"{NATIVE_PREFIX}/v1/models":
-        await _reply(send, 200, native_models(snapshot, key.workspace), inbound)
-    elif method == "GET" and path.startswith(f"{NATIVE_PREFIX}/v1/models/"):
-        name = path[len(f"{NATIVE_PREFIX}/v1/models/") :]
-        await _reply(send, 200, native_model(snapshot, key.workspace, name), inbound)
-    elif method == "GET" and path.startswith("/v3/router/models/"):
-        await _reply(send, 200, router_model(snapshot, key.workspace, path[len("/v3/router/models/") :]), inbound)
-    elif method == "GET" and path.startswith("/v3/router/responses/"):
+    if endpoint:
+        raise _not_allowed(method, "POST")
+    found = _look_up(_snapshot_of(gateway), key.workspace, path)
+    if method not in ("GET", "HEAD"):
+        raise _not_allowed(method, "GET, HEAD")
+    await _reply(send, 200, found, inbound)
+
+
+def _look_up(snapshot: Snapshot, workspace: UUID, path: str) -> bytes:
+    """Return what stands at a path that is only read; raises RequestRefused (404)."""
+    if path == "/v3/router/models":
+        return router_models(snapshot, workspace)
+    if path == f"{NATIVE_PREFIX}/v1/models":
+        return native_models(snapshot, workspace)
+    if path.startswith("/v3/router/models/"):
+        return router_model(snapshot, workspace, path[len("/v3/router/models/") :])
+    if path.startswith(f"{NATIVE_PREFIX}/v1/models/"):
+        return native_model(snapshot, workspace, path[len(f"{NATIVE_PREFIX}/v1/models/") :])
+    if path.startswith("/v3/router/responses/"):
         message = "Responses are not stored, so none can be fetched."
         raise RequestRefused(message, status=404, code="response_not_found")
-    elif endpoint:
-        raise RequestRefused(f"{method} is not allowed here; send POST.", status=405, code="method_not_allowed")
-    else:
-        raise RequestRefused(f"There is nothing at {path}.", status=404, code="not_found")
+    raise RequestRefused(f"There is nothing at {path}.", status=404, code="not_found")
+
+
+def _not_allowed(method: str, allowed: str) -> RequestRefused:
+    message = f"{method} is not allowed here; send {allowed.partition(',')[0]}."
+    return RequestRefused(message, status=405, code="method_not_allowed", headers={"allow": allowed})
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -224,16 +235,17 @@ async def _read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
     """Return the whole body; raises RequestRefused (413) beyond ``limit`` bytes, ClientGone if it never ends."""
     if int(inbound.headers.every.get("content-length") or 0) > limit:
         raise _too_large(limit)
-    body, is_whole = b"", False
+    chunks, size, is_whole = [], 0, False
     while not is_whole:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += message.get("body", b"")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         is_whole = not message.get("more_body")
-        if len(body) > limit:
+        if size > limit:
             raise _too_large(limit)
-    return body
+    return b"".join(chunks)
 
 
 def _too_large(limit: int) -> RequestRefused:
@@ -266,11 +278,14 @@ async def _reply_refused(send: Send, dialect: Dialect, inbound: Inbound, refused
     body = dialect.render_error(
         refused.status, refused.code, refused.message, param=refused.param, request_id=inbound.request_id
     )
-    await _reply(send, refused.status, body, inbound)
+    await _reply(send, refused.status, body, inbound, refused.headers)
 
 
-async def _reply(send: Send, status: int, body: bytes, inbound: Inbound | None = None) -> None:
+async def _reply(
+    send: Send, status: int, body: bytes, inbound: Inbound | None = None, more: Mapping[str, str] | None = None
+) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in (more or {}).items()]
     if inbound is not None:
         headers.append((b"x-orq-trace-id", inbound.request_id.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -16,17 +16,24 @@ class RequestRefused(Exception):
     """The client's request is wrong; nothing is sent upstream.
 
     ``code`` is one of the wire contract's error codes, ``param`` the path of the field at fault
-    (``messages.2.content.0.type``), ``message`` says what to do about it.
+    (``messages.2.content.0.type``), ``message`` says what to do about it; ``headers`` go with the reply.
     """
 
     def __init__(
-        self, message: str, *, param: str | None = None, status: int = 400, code: str = "invalid_request_body"
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        status: int = 400,
+        code: str = "invalid_request_body",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.status = status
         self.code = code
+        self.headers = headers or {}
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
