@@ -4,7 +4,7 @@ Source: Anthropic API reference (Messages, Count tokens, List models, Errors), v
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -67,10 +67,15 @@ def parse_answer_usage(body: bytes) -> TokenCounts:
     Raises UnreadableAnswer if the body is not a message.
     """
     try:
-        answer = _answer_decoder.decode(body)
+        return _counts_of(_usual_decoder.decode(body).usage)
+    except msgspec.ValidationError:
+        pass  # unusual, not unreadable: a count that is no number, or too large to be one
     except msgspec.DecodeError:
         raise UnreadableAnswer("The answer is not a message.") from None
-    return parse_usage(answer.usage)
+    try:
+        return parse_usage(_answer_decoder.decode(body).usage)
+    except msgspec.DecodeError:
+        raise UnreadableAnswer("The answer is not a message.") from None
 
 
 def parse_usage(usage: object) -> TokenCounts:
@@ -82,24 +87,19 @@ def parse_usage(usage: object) -> TokenCounts:
     """
     if not isinstance(usage, dict):
         return TokenCounts()
-    uncached, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
-    split = _part(usage, "cache_creation")
-    written = _count(usage, "cache_creation_input_tokens")
-    written_1h = _count(split, "ephemeral_1h_input_tokens")
-    written_5m = _count(split, "ephemeral_5m_input_tokens")
-    if written is not None:
-        written_5m = max(written - (written_1h or 0), written_5m or 0)
-    # A provider that counts at all leaves out the cache counts that are zero.
-    otherwise = None if uncached is None and output is None else 0
-    read = _count(usage, "cache_read_input_tokens")
-    return TokenCounts(
-        uncached_input=uncached,
-        cache_read_input=otherwise if read is None else read,
-        cache_write_5m_input=otherwise if written_5m is None else written_5m,
-        cache_write_1h_input=otherwise if written_1h is None else written_1h,
-        output=output,
-        reasoning_output=_count(_part(usage, "output_tokens_details"), "thinking_tokens"),
-        web_searches=_count(_part(usage, "server_tool_use"), "web_search_requests"),
+    split, details = _part(usage, "cache_creation"), _part(usage, "output_tokens_details")
+    return _counts_of(
+        _Usage(
+            input_tokens=_count(usage, "input_tokens"),
+            output_tokens=_count(usage, "output_tokens"),
+            cache_read_input_tokens=_count(usage, "cache_read_input_tokens"),
+            cache_creation_input_tokens=_count(usage, "cache_creation_input_tokens"),
+            cache_creation=_Split(
+                _count(split, "ephemeral_5m_input_tokens"), _count(split, "ephemeral_1h_input_tokens")
+            ),
+            output_tokens_details=_OutputDetails(_count(details, "thinking_tokens")),
+            server_tool_use=_ServerTools(_count(_part(usage, "server_tool_use"), "web_search_requests")),
+        )
     )
 
 
@@ -125,10 +125,41 @@ def classify_error(status: int, body: bytes) -> tuple[Outcome, str]:
     return Outcome.INVALID_REQUEST, message
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST_COUNT)] | None
+
+
+class _Split(msgspec.Struct):
+    ephemeral_5m_input_tokens: _Count = None
+    ephemeral_1h_input_tokens: _Count = None
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: _Count = None
+
+
+class _ServerTools(msgspec.Struct):
+    web_search_requests: _Count = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: _Count = None
+    output_tokens: _Count = None
+    cache_read_input_tokens: _Count = None
+    cache_creation_input_tokens: _Count = None
+    cache_creation: _Split | None = None
+    output_tokens_details: _OutputDetails | None = None
+    server_tool_use: _ServerTools | None = None
+
+
+class _UsualAnswer(msgspec.Struct):
+    usage: _Usage
+
+
 class _Answer(msgspec.Struct):
     usage: dict[str, Any]
 
 
+_usual_decoder = msgspec.json.Decoder(_UsualAnswer)
 _answer_decoder = msgspec.json.Decoder(_Answer)
 
 
@@ -138,6 +169,26 @@ class _Model(msgspec.Struct):
 
 class _ModelList(msgspec.Struct):
     data: list[_Model]
+
+
+def _counts_of(usage: _Usage) -> TokenCounts:
+    split, written = usage.cache_creation, usage.cache_creation_input_tokens
+    written_5m = split.ephemeral_5m_input_tokens if split else None
+    written_1h = split.ephemeral_1h_input_tokens if split else None
+    if written is not None:
+        written_5m = max(written - (written_1h or 0), written_5m or 0)
+    # A provider that counts at all leaves out the cache counts that are zero.
+    otherwise = None if usage.input_tokens is None and usage.output_tokens is None else 0
+    read = usage.cache_read_input_tokens
+    return TokenCounts(
+        usage.input_tokens,
+        otherwise if read is None else read,
+        otherwise if written_5m is None else written_5m,
+        otherwise if written_1h is None else written_1h,
+        usage.output_tokens,
+        usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else None,
+        usage.server_tool_use.web_search_requests if usage.server_tool_use else None,
+    )
 
 
 def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
