@@ -97,7 +97,8 @@ DATABASES = {
     "default": {
         **dj_database_url.parse(os.environ.get("DATABASE_URL") or embedded.postgres_url(DATA_DIR)),
         "CONN_HEALTH_CHECKS": True,
-        "CONN_MAX_AGE": 60,
+        # Under ASGI each request has a thread of its own: a connection kept for the next one would be kept for nobody.
+        "CONN_MAX_AGE": 0,
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
