@@ -45,6 +45,12 @@ class SetupForm(forms.Form):
         label="Time zone", choices=time_zone_choices, help_text="Days and months are counted in this zone."
     )
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not self.is_bound:
+            # Where scripts run, the page begins with the browser's zone instead of the server's.
+            self.fields["time_zone"].widget.attrs["data-browser-time-zone"] = True
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if "password" in values:

@@ -85,6 +85,13 @@ document.addEventListener("htmx:afterSwap", () => {
   document.getElementById("failure").textContent = "";
 });
 
+// An error in a folded part of a form unfolds it.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const slot of document.querySelectorAll("details:not([open]) .field-error:not(:empty)")) {
+    slot.closest("details").open = true;
+  }
+});
+
 // A form that asks for a time zone begins with the browser's.
 for (const field of document.querySelectorAll("select[data-browser-time-zone]")) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from catalog.queries import callable_offerings
 from catalog.snippets import Snippet, build_snippets
 from keys.models import KeyVersion
+from providers.base import Outcome
 from teams.access import Right, WorkspaceRequest, requires
 from teams.forms import GatewayKeyForm
 from teams.models import GatewayKey, GatewayKeyQuerySet, Workspace
@@ -197,11 +198,21 @@ def _claude_code(model: str, origin: str) -> Snippet:
 
 
 def _example_model(workspace: Workspace) -> str:
-    """Return the model string that a new key's snippets ask for; empty while no provider is connected."""
+    """Return the model string that a new key's snippets ask for; empty while no provider is connected.
+
+    A provider whose key passed a check goes first, then a real one before the simulated.
+    """
     usable = KeyVersion.objects.in_workspace(workspace).active().filter(provider_key__enabled=True)
     connected = set(usable.values_list("provider_key__provider", flat=True))
+    checked = set(usable.filter(test_calls__outcome=Outcome.OK).values_list("provider_key__provider", flat=True))
     offered = [offering for offering in callable_offerings() if offering.provider in connected]
-    offered.sort(key=lambda each: (each.provider_info.is_simulated, each.model.slug != _FAVOURITE_MODEL))
+    offered.sort(
+        key=lambda each: (
+            each.provider not in checked,
+            each.provider_info.is_simulated,
+            each.model.slug != _FAVOURITE_MODEL,
+        )
+    )
     return offered[0].model_string if offered else ""
 
 
