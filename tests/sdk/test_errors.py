@@ -205,7 +205,7 @@ def test_provider_without_a_key(openai_sdk: OpenAI, call: Call) -> None:
 
 
 def test_clients_own_time_out_cuts_the_call(simulated: Simulated) -> None:
-    with OpenAI(**simulated.openai_settings, timeout=0.3) as client, pytest.raises(openai.APITimeoutError):
+    with OpenAI(**simulated.openai_settings, timeout=1) as client, pytest.raises(openai.APITimeoutError):
         chat(client, "Hello [[simulate: stall]]")
 
     row = simulated.gateway.new_row()
