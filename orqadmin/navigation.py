@@ -1,11 +1,10 @@
 """The sidebar: which pages there are, and which of them the member's role opens."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from teams.access import RIGHTS_OF, Right
 from teams.models import Membership, Workspace
@@ -91,6 +90,5 @@ def _links(pages: list[Page], membership: Membership, path: str) -> Iterator[Lin
     for page in pages:
         if page.right in RIGHTS_OF[membership.role]:
             is_current = path.startswith(f"{root}{page.section}/")
-            with suppress(NoReverseMatch):
-                href = reverse(page.url_name, args=[membership.workspace.slug])
-                yield Link(href, page.label, page.icon, page.subtitle, is_current)
+            href = reverse(page.url_name, args=[membership.workspace.slug])
+            yield Link(href, page.label, page.icon, page.subtitle, is_current)

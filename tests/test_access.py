@@ -8,6 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from catalog.services import sync_catalog
 from keys.services import add_version
@@ -17,6 +18,7 @@ from teams.models import Role, User, Workspace
 from teams.services import setup_link
 from tests.factories import make_gateway_key, make_member, make_provider_key
 from tests.pages import signed_in, text_of
+from tests.usage.samples import make_record, record
 
 # What a member's role must have, by the name of the page inside /w/<workspace>/.
 RIGHT_OF_PAGE: dict[str, Right] = {
@@ -44,6 +46,13 @@ RIGHT_OF_PAGE: dict[str, Right] = {
     "teams:gateway_key_revoke": Right.OWN_GATEWAY_KEYS,
     "teams:master_key_copied": Right.MANAGE_WORKSPACE,
     "teams:settings": Right.MANAGE_WORKSPACE,
+    "usage:csv": Right.READ_USAGE,
+    "usage:month": Right.READ_USAGE,
+    "usage:overview": Right.READ_USAGE,
+    "usage:reports": Right.READ_USAGE,
+    "usage:request_detail": Right.READ_USAGE,
+    "usage:requests": Right.READ_USAGE,
+    "usage:usage": Right.READ_USAGE,
 }
 # Open to anyone: the way in, and the answer that signing up is closed.
 PUBLIC = {"setup", "account_login", "account_logout", "account_signup", "account_inactive"}
@@ -79,11 +88,16 @@ def values(request: pytest.FixtureRequest, workspace: Workspace, alice: User) ->
         sync_catalog()
     key = make_provider_key(workspace)
     add_version(key, secret=Secret("sk-ant-api03-the-second-0123456789"), actor=alice)
+    request_id = "one-request"
+    record(make_record(workspace, at=timezone.now(), request_id=request_id))
     return {
         "workspace": workspace.slug,
         "provider": "anthropic",
         "model": "claude-sonnet-4-6",
         "number": 2,
+        "year": timezone.now().year,
+        "month": timezone.now().month,
+        "request_id": request_id,
         "provider_key": key.pk,
         "gateway_key": make_gateway_key(workspace, owner=alice).key.pk,
     }

@@ -234,9 +234,8 @@ def _latest_request(key: GatewayKey) -> RequestLine | None:
     oldest = uuid7(int(key.created_at.timestamp() * 1_000_000))
     attempt = Attempt.objects.filter(**here, id__gte=oldest, final=True).order_by("-id").first()
     refusal = Refusal.objects.filter(**here).first()
-    page = reverse("usage:requests", args=[key.workspace.slug])
     if refusal and not (attempt and attempt.started_at > refusal.at):
-        return RequestLine(refusal.status, refusal.message, None, None, f"{page}?q={refusal.request_id}")
+        return RequestLine(refusal.status, refusal.message, None, None, _request_url(key, refusal.request_id))
     if attempt is None:
         return None
     tokens = None if attempt.input_tokens is None else attempt.input_tokens + (attempt.output_tokens or 0)
@@ -245,5 +244,9 @@ def _latest_request(key: GatewayKey) -> RequestLine | None:
         error=attempt.error_code.replace("_", " "),
         tokens=tokens,
         cost_usd=None if attempt.is_unpriced else usd(attempt.cost_nano),
-        href=f"{page}?q={attempt.request_id}",
+        href=_request_url(key, attempt.request_id),
     )
+
+
+def _request_url(key: GatewayKey, request_id: str) -> str:
+    return reverse("usage:request_detail", args=[key.workspace.slug, request_id])
