@@ -1,5 +1,6 @@
 """The ledger and what is summed from it. Rows carry plain ids, so that history outlives what it names."""
 
+from decimal import Decimal
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -7,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from teams.models import Workspace
+from usage.measures import usd
 
 # Upper bounds, in ms, of the latency histogram's buckets, each √2 times the one before; one more bucket is open.
 LATENCY_BOUNDS_MS = [round(2 ** (step / 2)) for step in range(2, 41)]
@@ -95,6 +97,28 @@ class Attempt(models.Model):
         )
         known = [count for count in counts if count is not None]
         return sum(known) if known else None
+
+    @property
+    def cache_write_input_tokens(self) -> int | None:
+        """Tokens written to the cache for 5 minutes and for an hour; None while neither is known."""
+        known = [
+            count for count in (self.cache_write_5m_input_tokens, self.cache_write_1h_input_tokens) if count is not None
+        ]
+        return sum(known) if known else None
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether any count is known; without one there is no cost to show, not even a zero."""
+        return self.input_tokens is not None or self.output_tokens is not None
+
+    @property
+    def is_served_as_asked(self) -> bool:
+        """Whether the model that answered goes by the name the client wrote, with or without a provider in front."""
+        return self.model_asked.endswith(self.model_served)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return usd(self.cost_nano)
 
     @property
     def cost_nano(self) -> int:

@@ -7,7 +7,7 @@ therefore exact whatever Celery has or has not aggregated yet.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -227,18 +227,18 @@ def _usage_rows(
         for dimension in cut.group_by
         if dimension in NAMED_DIMENSIONS
     }
-    rows = [
+    ordered = sorted(
+        found,
+        key=lambda row: (row.get("bucket", 0), -row["cost_nano"], [str(row[column]) for column in cut.columns]),
+    )
+    return [
         UsageRow(
             bucket=starts[row["bucket"]] if cut.is_over_time else None,
             dimensions=_dimensions(cut, row, names),
             measures=measures_of(row),
         )
-        for row in found
+        for row in ordered
     ]
-    first = datetime.min.replace(tzinfo=UTC)
-    return sorted(
-        rows, key=lambda row: (row.bucket or first, -row.measures.cost_nano, [*map(str, row.dimensions.values())])
-    )
 
 
 def _dimensions(cut: Cut, row: Mapping[str, Any], names: Mapping[str, Mapping[UUID, str]]) -> dict[str, Any]:

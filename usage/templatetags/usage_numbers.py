@@ -1,8 +1,14 @@
 """How pages write tokens, money, shares and times."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
+
+from usage.charts import bucket_label
+from usage.queries import UsageRow
+from usage.ranges import Grain
 
 register = template.Library()
 
@@ -64,6 +70,34 @@ def change(now: Decimal, before: Decimal) -> str:
         return UNKNOWN
     percent = int(((now - before) / before * 100).to_integral_value(ROUND_HALF_UP))
     return f"{'−' if percent < 0 else '+'}{abs(percent):,} %"
+
+
+@register.filter
+def bucket(begin: datetime, grain: Grain) -> str:
+    """Write a bucket as its chart does: ``10 Mar 14:00``."""
+    return bucket_label(begin, grain)
+
+
+@register.filter
+def group_name(row: UsageRow, dimension: str) -> str | None:
+    """Write a row's group in one dimension; None for a key that has no name, whose id is then shown."""
+    value = row.dimensions[dimension]
+    if value is None or value == "":
+        return "none"
+    if f"{dimension}_name" in row.dimensions:
+        name: str | None = row.dimensions[f"{dimension}_name"]
+        return name
+    return str(value)
+
+
+@register.filter
+def group_id(row: UsageRow, dimension: str) -> str:
+    return str(row.dimensions[dimension])
+
+
+@register.filter
+def item(mapping: Mapping[str, str], key: str) -> str:
+    return mapping[key]
 
 
 def _dollars(is_negative: bool, size: Decimal) -> str:

@@ -1,0 +1,445 @@
+"""The usage pages show the ledger's figures, to members only, and say what to do where there is nothing."""
+
+import csv
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.asserts import assertContains, assertNotContains
+
+from catalog.prices import PriceTable
+from keys.models import KeyVersion, TestCall
+from teams.models import Role, User, Workspace
+from tests.factories import make_gateway_key, make_member, make_provider_key
+from tests.pages import signed_in, text_of
+from tests.usage.samples import NOON, make_opened, make_record, record
+from usage.models import Refusal, Shipment
+from usage.ranges import DAY
+from usage.records import AttemptRecord, Certainty, uuid7
+from usage.services import record_attempts
+from usage.tasks import aggregate_days
+
+PAGES = ["overview", "usage", "csv", "requests", "reports"]
+
+
+def address(name: str, *args: object) -> str:
+    return reverse(f"usage:{name}", args=["acme", *args])
+
+
+@pytest.fixture
+def client(alice: User) -> Client:
+    return signed_in(alice)
+
+
+@pytest.fixture
+def counted(workspace: Workspace) -> Workspace:
+    """Two requests an hour ago and one five weeks ago, all of one key."""
+    gateway_key, provider_key = make_gateway_key(workspace).key.pk, make_provider_key(workspace).pk
+    now = timezone.now()
+    keys = {"gateway_key": gateway_key, "provider_key": provider_key}
+    record(
+        make_record(workspace, at=now - timedelta(hours=1), **keys),
+        make_record(workspace, at=now - timedelta(hours=1), model="claude-haiku-4-5", **keys),
+        make_record(workspace, at=now - 35 * DAY, **keys),
+    )
+    aggregate_days()
+    return workspace
+
+
+def make_refusal(workspace: Workspace, **fields: object) -> Refusal:
+    defaults = {
+        "id": uuid7(),
+        "request_id": uuid4().hex,
+        "workspace_id": workspace.pk,
+        "gateway_key_id": uuid4(),
+        "dialect": "chat",
+        "model_asked": "anthropic/claude-sonet",
+        "status": 404,
+        "error_code": "model_not_found",
+        "message": "There is no model 'anthropic/claude-sonet'.",
+        "at": timezone.now(),
+    }
+    return Refusal.objects.create(**defaults | fields)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_reads_usage(counted: Workspace, page: str, role: Role) -> None:
+    member = make_member(counted, f"{role}@example.com", role)
+
+    assert signed_in(member).get(address(page)).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_usage_of_others_does_not_exist(counted: Workspace, mallory: User, page: str) -> None:
+    assert signed_in(mallory).get(address(page)).status_code == 404
+
+
+def test_new_workspace_is_told_its_three_steps(client: Client) -> None:
+    page = client.get(address("overview"))
+
+    told = text_of(page)
+    assert "No requests yet" in told
+    assert "Three steps to your first number" in told
+    assertContains(page, "Connect Anthropic")
+    assertContains(page, "Try with simulated Anthropic")
+
+
+def test_viewer_is_not_offered_to_connect(workspace: Workspace) -> None:
+    page = signed_in(make_member(workspace, "v@example.com", Role.VIEWER)).get(address("overview"))
+
+    assertNotContains(page, "Connect Anthropic")
+
+
+def test_steps_that_are_done_are_marked(client: Client, workspace: Workspace) -> None:
+    make_provider_key(workspace)
+
+    page = client.get(address("overview"))
+
+    assertNotContains(page, "Connect Anthropic")
+    assertContains(page, "Create API Key")
+
+
+def test_overview_shows_the_exact_figures(client: Client, counted: Workspace) -> None:
+    told = text_of(client.get(address("overview")))
+
+    # 2 × (100 + 1000 + 200 + 30) tokens in and 50 out, of 0.0000300 + … dollars each.
+    for figure in (
+        "Requests 2 1 before",
+        "Input, total 2,660 200 uncached",
+        "Output 100 40 of it reasoning",
+        "Cache read 2,000",
+        "Cache write, 5 m 400",
+        "Cache write, 1 h 60",
+        "Cache hit rate 75.2%",
+        "Cost $0.0046",
+        "against $0.0023 before",
+    ):
+        assert figure in told
+
+
+def test_overview_has_tables_by_model_and_keys(client: Client, counted: Workspace) -> None:
+    told = text_of(client.get(address("overview")))
+
+    for name in ("anthropic/claude-haiku-4-5", "Production", "app", "Latest requests"):
+        assert name in told
+
+
+def test_overview_takes_few_queries(
+    client: Client, counted: Workspace, django_assert_max_num_queries: "pytest.FixtureRequest"
+) -> None:
+    with django_assert_max_num_queries(28):
+        client.get(address("overview"))
+
+
+def test_tests_are_not_among_the_figures(client: Client, counted: Workspace) -> None:
+    record(make_record(counted, at=timezone.now(), kind="test", gateway_key=None))
+
+    assert "Requests 2 1 before" in text_of(client.get(address("overview")))
+
+
+def test_lagging_figures_are_said_aloud(client: Client, counted: Workspace) -> None:
+    Shipment.objects.create(host="a", counted_until=timezone.now() - timedelta(minutes=5), waiting=7)
+
+    told = text_of(client.get(address("overview")))
+
+    assert re.search(r"Figures stop at \d\d:\d\d ; requests still work. 7 wait to be counted.", told)
+
+
+def test_fresh_figures_say_until_when(client: Client, counted: Workspace) -> None:
+    Shipment.objects.create(host="a", counted_until=timezone.now())
+
+    told = text_of(client.get(address("overview")))
+
+    assert re.search(r"Counted up to \d\d:\d\d:\d\d", told)
+    assert "Figures stop" not in told
+
+
+def test_failing_key_needs_attention(client: Client, counted: Workspace) -> None:
+    version = KeyVersion.objects.get(provider_key__workspace=counted)
+    TestCall.objects.create(
+        version=version, kind="check", state="done", outcome="invalid_credential", message="Anthropic refused the key."
+    )
+
+    told = text_of(client.get(address("overview")))
+
+    assert "Needs attention" in told
+    assert "Provider key Production: refused. Anthropic refused the key." in told
+
+
+def test_unpriced_model_needs_attention(client: Client, workspace: Workspace) -> None:
+    record_attempts([make_record(workspace, at=timezone.now(), model="claude-new")], prices=PriceTable({}))
+
+    told = text_of(client.get(address("overview")))
+
+    assert "anthropic/claude-new has no price for some of its tokens" in told
+    assert "1 attempts unpriced" in told
+
+
+def test_unsettled_requests_need_attention(client: Client, counted: Workspace) -> None:
+    record(
+        make_record(counted, at=timezone.now(), settled={"certainty": Certainty.UNKNOWN}),
+        AttemptRecord(make_opened(counted, at=timezone.now() - timedelta(hours=1))),
+        AttemptRecord(make_opened(counted, at=timezone.now())),
+    )
+
+    told = text_of(client.get(address("overview")))
+
+    assert "2 requests ended without telling what they used" in told
+
+
+@pytest.mark.parametrize("name", ["1h", "6h", "24h", "7d", "30d", "90d", "no such range"])
+def test_ranges(client: Client, counted: Workspace, name: str) -> None:
+    assert client.get(address("overview"), {"range": name}).status_code == 200
+
+
+def test_custom_range_is_in_the_zone_of_the_page(client: Client, workspace: Workspace) -> None:
+    Workspace.objects.update(time_zone="Asia/Kolkata")
+    record(make_record(workspace, at=NOON))
+
+    asked = {"range": "custom", "from": "2026-03-10T17:30", "to": "2026-03-10T17:45"}
+
+    assert "Requests 1 0 before" in text_of(client.get(address("overview"), asked))
+    assert "Requests 0" in text_of(client.get(address("overview"), asked | {"zone": "UTC"}))
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ({"from": "2026-03-10T12:00", "to": "2026-03-10T11:00"}, "The range ends before it begins."),
+        ({"from": "2026-03-10T12:00"}, "Give both ends of the range."),
+        ({"from": "yesterday", "to": "2026-03-10T11:00"}, "Enter a valid date/time."),
+        ({"from": "1960-03-10T12:00", "to": "2026-03-10T11:00"}, "The range is longer than ten years."),
+    ],
+)
+def test_bad_custom_range_is_explained(client: Client, counted: Workspace, ends: dict[str, str], told: str) -> None:
+    assert told in text_of(client.get(address("overview"), {"range": "custom", **ends}))
+
+
+def test_link_to_copy_shows_the_same_figures_later(client: Client, counted: Workspace) -> None:
+    page = client.get(address("overview"))
+    record(make_record(counted, at=timezone.now() + timedelta(days=1)))
+
+    shown = client.get(page.context["link"])
+
+    assert "range=custom" in page.context["link"]
+    assert shown.context["report"].totals == page.context["totals"]
+
+
+def test_other_zone_is_offered_to_a_viewer_who_chose_one(client: Client, alice: User, counted: Workspace) -> None:
+    alice.time_zone = "Asia/Kathmandu"
+    alice.save()
+
+    assert "show in Asia/Kathmandu" in text_of(client.get(address("overview")))
+    assert "show in UTC" in text_of(client.get(address("overview"), {"zone": "Asia/Kathmandu"}))
+
+
+def test_usage_page_groups_and_filters(client: Client, counted: Workspace) -> None:
+    asked = {"group_by": ["model", "gateway_key"], "grain": "total", "model": "anthropic/claude-haiku-4-5"}
+
+    page = client.get(address("usage"), asked)
+
+    [row] = page.context["report"].rows
+    assert row.dimensions["gateway_key_name"] == "app"
+    assertContains(page, "<tfoot>")
+
+
+def test_usage_page_says_what_is_estimated(client: Client, counted: Workspace) -> None:
+    record(make_record(counted, at=timezone.now(), settled={"certainty": Certainty.ESTIMATED}))
+
+    assert "Of 3 attempts 1 are estimated" in text_of(client.get(address("usage")))
+
+
+def test_bad_filter_is_explained(client: Client, counted: Workspace) -> None:
+    page = client.get(address("usage"), {"gateway_key": "mine"})
+
+    assert "gateway_key is an id" in text_of(page)
+
+
+def test_page_and_csv_say_the_same(client: Client, counted: Workspace) -> None:
+    page = client.get(address("usage"), {"group_by": "model"})
+
+    answer = client.get(page.context["csv_url"])
+
+    lines = [line for line in answer.content.decode().splitlines() if not line.startswith("#")]
+    rows = list(csv.DictReader(lines))
+    shown = page.context["report"]
+    assert answer["Content-Disposition"].startswith('attachment; filename="usage-')
+    assert [row["model"] for row in rows[:-1]] == [row.dimensions["model"] for row in shown.rows]
+    assert rows[-1]["cost_usd"] == shown.totals.as_dict()["cost_usd"]
+
+
+def test_csv_of_a_bad_question_is_refused(client: Client, counted: Workspace) -> None:
+    assert client.get(address("csv"), {"gateway_key": "mine"}).status_code == 400
+
+
+def test_requests_are_listed_with_refusals_newest_first(client: Client, counted: Workspace) -> None:
+    make_refusal(counted)
+
+    told = text_of(client.get(address("requests")))
+
+    assert told.index("404 Refused") < told.index("Production")
+    assert "There is no such model." in told
+
+
+def test_requests_are_paged(client: Client, workspace: Workspace) -> None:
+    records = [make_record(workspace, at=NOON + timedelta(seconds=index)) for index in range(55)]
+    record(*records)
+
+    first = client.get(address("requests"))
+    second = client.get(address("requests"), {"before": first.context["page"].next_before})
+
+    listed = [one.id for page in (first, second) for one in page.context["page"].requests]
+    assert listed == [one.opened.id for one in reversed(records)]
+    assert second.context["page"].next_before is None
+
+
+def test_attempt_that_was_retried_is_on_its_request_only(client: Client, workspace: Workspace) -> None:
+    failed = make_record(workspace, settled={"final": False, "status": 529, "error_code": "provider_overloaded"})
+    answered = make_record(workspace, request_id=failed.opened.request_id, attempt=2)
+    record(failed, answered)
+
+    listed = client.get(address("requests")).context["page"].requests
+    told = text_of(client.get(address("request_detail", failed.opened.request_id)))
+
+    assert [one.id for one in listed] == [answered.opened.id]
+    assert "529" in told
+    assert "The provider was overloaded." in told
+
+
+@pytest.mark.parametrize(
+    "field", [{"request_id": "wanted"}, {"session": "wanted"}, {"identity": "wanted"}, {"upstream": "wanted"}]
+)
+def test_search(client: Client, workspace: Workspace, other_workspace: Workspace, field: dict[str, str]) -> None:
+    upstream = field.get("upstream", "req_1")
+    opened = {name: value for name, value in field.items() if name != "upstream"}
+    now = timezone.now()
+    wanted = make_record(workspace, at=now, settled={"upstream_request_id": upstream}, **opened)
+    record(
+        wanted,
+        make_record(workspace, at=now),
+        make_record(other_workspace, at=now, settled={"upstream_request_id": upstream}, **opened),
+    )
+
+    found = client.get(address("requests"), {"q": " wanted "}).context["page"].requests
+
+    assert [one.id for one in found] == [wanted.opened.id]
+
+
+def test_refusal_is_found_by_its_trace_id(client: Client, workspace: Workspace) -> None:
+    refusal = make_refusal(workspace)
+
+    [found] = client.get(address("requests"), {"q": refusal.request_id}).context["page"].requests
+
+    assert found.is_refused
+
+
+@pytest.mark.parametrize(("shown", "expected"), [("all", 4), ("failed", 1), ("unsettled", 2), ("refused", 1)])
+def test_lists_of_some_requests(client: Client, workspace: Workspace, shown: str, expected: int) -> None:
+    make_refusal(workspace)
+    record(
+        make_record(workspace, settled={"status": 500, "error_code": "provider_error"}),
+        make_record(workspace, settled={"certainty": Certainty.UNKNOWN}),
+        AttemptRecord(make_opened(workspace)),
+    )
+
+    assert len(client.get(address("requests"), {"shown": shown}).context["page"].requests) == expected
+
+
+@pytest.mark.parametrize("asked", [{"q": "a\x00"}, {"before": "x"}, {"shown": "x"}, {"q": "%'\""}])
+def test_odd_addresses_do_no_harm(client: Client, counted: Workspace, asked: dict[str, str]) -> None:
+    assert client.get(address("requests"), asked).status_code == 200
+
+
+def test_request_page_has_every_count_and_cost(client: Client, workspace: Workspace) -> None:
+    whole = make_record(workspace)
+    record(whole)
+
+    told = text_of(client.get(address("request_detail", whole.opened.request_id)))
+
+    for words in ("Counted", "Uncached input 100 $0.0003", "Cache write, 1 h 30 $0.00018", "Output 50 $0.00075"):
+        assert words in told
+    assert "Cost of all attempts $0.00228" in told
+
+
+def test_unknown_usage_is_shown_as_such(client: Client, workspace: Workspace) -> None:
+    opened = make_opened(workspace)
+    record(AttemptRecord(opened))
+
+    told = text_of(client.get(address("request_detail", opened.request_id)))
+
+    assert "In flight" in told
+    assert "Output – –" in told
+
+
+def test_refusal_explains_itself(client: Client, workspace: Workspace) -> None:
+    refusal = make_refusal(workspace)
+
+    told = text_of(client.get(address("request_detail", refusal.request_id)))
+
+    assert "There is no model 'anthropic/claude-sonet'." in told
+    assert "Look up the model's string on the Models page" in told
+
+
+@pytest.mark.parametrize("request_id", ["nothing", "a\x00b"])
+def test_request_of_nobody_is_not_found(client: Client, workspace: Workspace, request_id: str) -> None:
+    assert client.get(address("request_detail", request_id)).status_code == 404
+
+
+def test_request_of_others_is_not_found(client: Client, other_workspace: Workspace, workspace: Workspace) -> None:
+    theirs = make_record(other_workspace)
+    record(theirs)
+
+    assert client.get(address("request_detail", theirs.opened.request_id)).status_code == 404
+
+
+def test_names_are_escaped(client: Client, workspace: Workspace) -> None:
+    name = "<script>alert(1)</script>"
+    key = make_gateway_key(workspace, name=name).key.pk
+    record(make_record(workspace, at=timezone.now(), gateway_key=key, model_asked=name, session=name))
+
+    for page in PAGES[:2] + PAGES[3:]:
+        assertNotContains(client.get(address(page), {"group_by": "gateway_key"}), "<script>alert")
+
+
+def test_months_are_those_of_the_workspace_zone(client: Client, workspace: Workspace) -> None:
+    Workspace.objects.update(time_zone="Asia/Kolkata")
+    record(make_record(workspace, at=datetime(2026, 3, 31, 19, tzinfo=UTC)), make_record(workspace, at=NOON))
+
+    months = client.get(address("reports")).context["months"]
+
+    assert [(month.bucket.month, month.measures.requests) for month in months] == [(4, 1), (3, 1)]
+
+
+def test_month_is_told_by_model_and_keys_with_totals(client: Client, workspace: Workspace) -> None:
+    record(
+        make_record(workspace),
+        make_record(workspace, model="claude-haiku-4-5"),
+        make_record(workspace, kind="test", gateway_key=None),
+        make_record(workspace, at=NOON + 40 * DAY),
+    )
+
+    page = client.get(address("month", 2026, 3))
+
+    told = text_of(page)
+    assert "$0.0046 for 2 requests" in told
+    assert "1 of them cost $0.00228 this month" in told
+    assert [report.totals.requests for _, _, report in page.context["tables"]] == [2, 2, 2]
+
+
+def test_csv_of_a_month_has_the_totals_of_its_page(client: Client, workspace: Workspace) -> None:
+    record(make_record(workspace), make_record(workspace, at=NOON + 40 * DAY))
+    page = client.get(address("month", 2026, 3))
+
+    for _, csv_url, report in page.context["tables"]:
+        last = client.get(csv_url).content.decode().splitlines()[-1]
+        assert report.totals.as_dict()["cost_usd"] in last.split(",")
+
+
+@pytest.mark.parametrize(("year", "month"), [(2026, 13), (2026, 0), (0, 1), (9999, 12), (99_999, 1)])
+def test_month_that_is_none_is_not_found(client: Client, workspace: Workspace, year: int, month: int) -> None:
+    assert client.get(address("month", year, month)).status_code == 404

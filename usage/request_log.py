@@ -1,0 +1,162 @@
+"""The requests one by one, refused ones too: what the Requests page and the REST API list, newest first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from teams.models import Workspace
+from usage.error_words import Explanation, explain
+from usage.models import Attempt, Refusal
+from usage.names import names_of
+from usage.records import first_id_at
+
+PAGE_SIZE = 50
+# Sessions and identities are the client's own words: they are looked for in the ledger itself, this far back.
+SEARCHED_DAYS = 31
+
+
+class Shown(StrEnum):
+    """Which requests a list holds."""
+
+    ALL = "all"
+    FAILED = "failed"
+    UNSETTLED = "unsettled"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One line: the attempt that answered a request or is in flight, or the refusal it met instead."""
+
+    entry: Attempt | Refusal
+    provider_key_name: str | None = None
+    gateway_key_name: str | None = None
+
+    @property
+    def id(self) -> UUID:
+        return self.entry.id
+
+    @property
+    def request_id(self) -> str:
+        return self.entry.request_id
+
+    @property
+    def attempt(self) -> Attempt | None:
+        return self.entry if isinstance(self.entry, Attempt) else None
+
+    @property
+    def at(self) -> datetime:
+        return self.entry.started_at if isinstance(self.entry, Attempt) else self.entry.at
+
+    @property
+    def is_refused(self) -> bool:
+        return isinstance(self.entry, Refusal)
+
+    @property
+    def explanation(self) -> Explanation | None:
+        return explain(self.entry.error_code)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some lines, and the id that the next older page comes before; None on the last one."""
+
+    requests: Sequence[LoggedRequest]
+    next_before: UUID | None
+
+
+def list_requests(
+    workspace: Workspace,
+    *,
+    shown: Shown = Shown.ALL,
+    search: str = "",
+    before: UUID | None = None,
+    limit: int = PAGE_SIZE,
+) -> LogPage:
+    """Return the newest requests, or those older than ``before``.
+
+    ``search`` is a trace id or a provider's request id, in full, or a session or identity of the last 31 days; it
+    finds attempts that a retry followed, too, which otherwise stand only on their request's own page.
+    """
+    if "\x00" in search:
+        return LogPage([], None)
+    attempts = _searched(workspace, search) if search else [_listed(workspace, shown)]
+    refusals = Refusal.objects.filter(workspace_id=workspace.pk)
+    if search:
+        refusals = refusals.filter(request_id=search)
+    elif shown not in (Shown.ALL, Shown.REFUSED):
+        refusals = refusals.none()
+    if before:
+        attempts = [found.filter(id__lt=before) for found in attempts]
+        refusals = refusals.filter(id__lt=before)
+    entries = _newest([*attempts, refusals], limit + 1)
+    page = entries[:limit]
+    return LogPage(_with_names(workspace, page), page[-1].id if len(entries) > limit else None)
+
+
+def request_log(workspace: Workspace, request_id: str) -> list[LoggedRequest]:
+    """Return all there is of one request, in the order in which it happened; empty if it is not this workspace's."""
+    if "\x00" in request_id:
+        return []
+    attempts = Attempt.objects.in_workspace(workspace).filter(request_id=request_id).order_by("attempt", "id")
+    refusals = Refusal.objects.filter(workspace_id=workspace.pk, request_id=request_id).order_by("id")
+    return _with_names(workspace, [*attempts, *refusals])
+
+
+def has_requests(workspace: Workspace) -> bool:
+    """Whether anything was ever asked of the gateway here, test messages included."""
+    return (
+        Attempt.objects.in_workspace(workspace).exists() or Refusal.objects.filter(workspace_id=workspace.pk).exists()
+    )
+
+
+def _listed(workspace: Workspace, shown: Shown) -> QuerySet[Attempt]:
+    attempts = Attempt.objects.in_workspace(workspace)
+    is_open = Q(state=Attempt.State.OPEN)
+    if shown == Shown.FAILED:
+        # Written as the partial index is, so that it is used.
+        return attempts.filter(~Q(error_code=""))
+    if shown == Shown.UNSETTLED:
+        return attempts.filter(is_open | Q(certainty=Attempt.Certainty.UNKNOWN))
+    if shown == Shown.REFUSED:
+        return attempts.none()
+    return attempts.filter(is_open | Q(final=True))
+
+
+def _searched(workspace: Workspace, search: str) -> list[QuerySet[Attempt]]:
+    """Return one query for each thing that ``search`` may be, each with an index of its own."""
+    attempts = Attempt.objects.in_workspace(workspace)
+    recent = attempts.filter(id__gte=first_id_at(timezone.now() - timedelta(days=SEARCHED_DAYS)))
+    return [
+        attempts.filter(request_id=search),
+        attempts.filter(upstream_request_id=search),
+        recent.filter(session=search),
+        recent.filter(identity=search),
+    ]
+
+
+def _newest(sources: Iterable[QuerySet[Attempt] | QuerySet[Refusal]], limit: int) -> list[Attempt | Refusal]:
+    found: dict[UUID, Attempt | Refusal] = {}
+    for source in sources:
+        found |= {entry.id: entry for entry in source.order_by("-id")[:limit]}
+    return list(islice((found[one] for one in sorted(found, reverse=True)), limit))
+
+
+def _with_names(workspace: Workspace, entries: Sequence[Attempt | Refusal]) -> list[LoggedRequest]:
+    attempts = [entry for entry in entries if isinstance(entry, Attempt)]
+    provider_keys = names_of(workspace, "provider_key", {attempt.provider_key_id for attempt in attempts})
+    gateway_keys = names_of(workspace, "gateway_key", {entry.gateway_key_id for entry in entries})
+    return [
+        LoggedRequest(
+            entry=entry,
+            provider_key_name=provider_keys.get(entry.provider_key_id) if isinstance(entry, Attempt) else None,
+            gateway_key_name=gateway_keys.get(entry.gateway_key_id) if entry.gateway_key_id else None,
+        )
+        for entry in entries
+    ]

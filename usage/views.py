@@ -1,0 +1,327 @@
+"""The usage pages. Every figure on them comes from ``usage.queries``."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from keys.models import ProviderKey
+from teams.access import Right, WorkspaceRequest, requires
+from teams.models import GatewayKey
+from usage.attention import concerns
+from usage.charts import CHART_MEASURES, chart_of
+from usage.exports import CONTENT_TYPE, file_name, report_as_csv
+from usage.forms import (
+    DIMENSION_LABELS,
+    FILTERS,
+    GRAIN_LABELS,
+    RANGES,
+    Breakdown,
+    Period,
+    query_string,
+    read_breakdown,
+    read_period,
+)
+from usage.measures import usd
+from usage.models import Attempt, Rollup
+from usage.queries import UsageReport, freshness, usage_report, usage_reports
+from usage.ranges import DAY, Grain, month_bounds
+from usage.report_sql import Cut, UsageError
+from usage.request_log import SEARCHED_DAYS, Shown, has_requests, list_requests, request_log
+
+LATEST_REQUESTS = 8
+TOP_ROWS = 8
+# A page with more rows is a file: the CSV has them all.
+MOST_TABLE_ROWS = 500
+TOKEN_CLASSES = {
+    "Uncached input": "uncached_input",
+    "Cache read": "cache_read_input",
+    "Cache write, 5 m": "cache_write_5m_input",
+    "Cache write, 1 h": "cache_write_1h_input",
+    "Output": "output",
+}
+MONTH_TABLES = ("model", "provider_key", "gateway_key")
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def overview(request: WorkspaceRequest) -> HttpResponse:
+    """What was spent and on what, against the period before; the first steps while there is nothing yet."""
+    if not has_requests(request.workspace):
+        return render(request, "usage/first_steps.html", _first_steps(request))
+    period = read_period(request)
+    measure = _chart_measure(request)
+    by_time, *tables = _overview_reports(request, period)
+    totals = usage_report(request.workspace, begin=period.begin, end=period.end, grain=Grain.TOTAL, with_latency=True)
+    before = by_time.span.before
+    earlier = usage_report(request.workspace, begin=before.begin, end=before.end, grain=Grain.TOTAL)
+    context = {
+        **_period_context(request, period, query_string({"grain": str(period.grain), "group_by": "model"})),
+        "freshness": by_time.freshness,
+        "concerns": concerns(request.workspace, tables[0]),
+        "totals": by_time.totals,
+        "earlier": earlier.totals,
+        "latency": _percentiles(totals),
+        "tables": [(DIMENSION_LABELS[table.cut.group_by[0]], table.cut.group_by[0], table) for table in tables],
+        "top_rows": TOP_ROWS,
+        "top_slice": f":{TOP_ROWS}",
+        "requests": list_requests(request.workspace, limit=LATEST_REQUESTS).requests,
+        **_chart_context(by_time, measure),
+    }
+    return _render(request, "usage/overview.html", context, period.zone)
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def usage(request: WorkspaceRequest) -> HttpResponse:
+    """Any cut of the usage as a chart and a table."""
+    period = read_period(request)
+    breakdown = read_breakdown(request.GET, period)
+    context = {
+        **_period_context(request, period, query_string(breakdown.parameters)),
+        "breakdown": breakdown,
+        "dimensions": DIMENSION_LABELS,
+        "grains": [(grain.value, label) for grain, label in GRAIN_LABELS.items()],
+        "filters": _filter_choices(request, period, breakdown),
+        "freshness": freshness(),
+    }
+    try:
+        report = _breakdown_report(request, period, breakdown)
+    except UsageError as error:
+        return _render(request, "usage/usage.html", context | {"problem": str(error)}, period.zone)
+    context |= {
+        "report": report,
+        "rows": report.rows[:MOST_TABLE_ROWS],
+        "hidden_rows": max(0, len(report.rows) - MOST_TABLE_ROWS),
+        **_chart_context(report, _chart_measure(request)),
+    }
+    return _render(request, "usage/usage.html", context, period.zone)
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def usage_csv(request: WorkspaceRequest) -> HttpResponse:
+    """What the Usage page shows at the same address, as a file with all of its rows."""
+    period = read_period(request)
+    try:
+        report = _breakdown_report(request, period, read_breakdown(request.GET, period, default_group=()))
+    except UsageError as error:
+        return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
+    headers = {"Content-Disposition": f'attachment; filename="{file_name(report)}"'}
+    return HttpResponse(report_as_csv(report), content_type=CONTENT_TYPE, headers=headers)
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def request_list(request: WorkspaceRequest) -> HttpResponse:
+    """The requests one by one, the newest first; refused ones too, so that they explain themselves."""
+    shown = request.GET.get("shown", "")
+    search = request.GET.get("q", "").strip()[:200]
+    page = list_requests(
+        request.workspace,
+        shown=Shown(shown) if shown in list(Shown) else Shown.ALL,
+        search=search,
+        before=_uuid(request.GET.get("before", "")),
+    )
+    context = {
+        "page": page,
+        "shown": shown or Shown.ALL,
+        "shown_choices": [(choice.value, choice.name.capitalize()) for choice in Shown],
+        "search": search,
+        "searched_days": SEARCHED_DAYS,
+        "freshness": freshness(),
+        "is_paged": "before" in request.GET,
+    }
+    return _render(request, "usage/requests.html", context, _viewer_zone(request))
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def request_detail(request: WorkspaceRequest, request_id: str) -> HttpResponse:
+    """One request with all of its attempts."""
+    entries = request_log(request.workspace, request_id)
+    if not entries:
+        raise Http404
+    attempts = [entry.attempt for entry in entries if entry.attempt]
+    context = {
+        "request_id": request_id,
+        "entries": entries,
+        "answer": entries[-1],
+        "cost_usd": usd(sum(attempt.cost_nano for attempt in attempts)),
+        "has_attempts": bool(attempts),
+        "token_rows": _token_rows(attempts),
+    }
+    return _render(request, "usage/request_detail.html", context, _viewer_zone(request))
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def report_list(request: WorkspaceRequest) -> HttpResponse:
+    """The months there is anything of, this one first."""
+    first = Rollup.objects.filter(workspace_id=request.workspace.pk).order_by("bucket").first()
+    begin = first.bucket if first else timezone.now() - DAY
+    report = usage_report(request.workspace, begin=begin, grain=Grain.MONTH)
+    context = {"report": report, "months": list(reversed(report.rows)), "freshness": report.freshness}
+    return _render(request, "usage/reports.html", context, request.workspace.zone)
+
+
+@require_safe
+@requires(Right.READ_USAGE)
+def month_report(request: WorkspaceRequest, year: int, month: int) -> HttpResponse:
+    """One month of the workspace's zone by model, provider key and gateway key."""
+    try:
+        first = date(year, month, 1)
+        span = month_bounds(first, request.workspace.zone)
+    except (ValueError, OverflowError):
+        raise Http404 from None
+    cuts = [Cut((name,), is_over_time=False) for name in MONTH_TABLES]
+    reports = usage_reports(request.workspace, cuts, begin=span.begin, end=span.end, grain=Grain.TOTAL)
+    tests = usage_report(request.workspace, begin=span.begin, end=span.end, grain=Grain.TOTAL, filters={"kind": "test"})
+    period = Period("custom", span.begin, span.end, request.workspace.zone, request.workspace.zone)
+    context = {
+        "month": first,
+        "tables": [
+            (DIMENSION_LABELS[name], _month_csv(request, period, name), report)
+            for name, report in zip(MONTH_TABLES, reports, strict=True)
+        ],
+        "totals": reports[0].totals,
+        "tests": tests.totals,
+        "freshness": reports[0].freshness,
+        "is_running": span.begin <= timezone.now() < span.end,
+    }
+    return _render(request, "usage/month.html", context, request.workspace.zone)
+
+
+def _overview_reports(request: WorkspaceRequest, period: Period) -> list[UsageReport]:
+    cuts = [Cut(("model",)), *(Cut((name,), is_over_time=False) for name in MONTH_TABLES)]
+    return usage_reports(
+        request.workspace, cuts, begin=period.begin, end=period.end, grain=period.grain, time_zone=period.zone
+    )
+
+
+def _breakdown_report(request: WorkspaceRequest, period: Period, breakdown: Breakdown) -> UsageReport:
+    return usage_report(
+        request.workspace,
+        begin=period.begin,
+        end=period.end,
+        grain=breakdown.grain,
+        time_zone=period.zone,
+        group_by=breakdown.group_by,
+        filters=breakdown.filters,
+    )
+
+
+def _filter_choices(
+    request: WorkspaceRequest, period: Period, breakdown: Breakdown
+) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
+    """Return per dimension its name, label and what the period has of it: value, label, and whether it is chosen."""
+    names = [name for name in FILTERS if name not in ("kind", "provider_key_version")]
+    cuts = [Cut((name,), is_over_time=False) for name in names]
+    reports = usage_reports(
+        request.workspace,
+        cuts,
+        begin=period.begin,
+        end=period.end,
+        grain=Grain.TOTAL,
+        filters={"kind": breakdown.filters.get("kind", ["live"])},
+    )
+    choices = []
+    for name, report in zip(names, reports, strict=True):
+        chosen = breakdown.filters.get(name, [])
+        found = {
+            str(row.dimensions[name]): str(row.dimensions.get(f"{name}_name") or row.dimensions[name])
+            for row in report.rows
+            if row.dimensions[name]
+        }
+        # What was chosen stays to be seen, even if this period has nothing of it.
+        listed = found | {value: value for value in chosen if value not in found}
+        choices.append(
+            (name, DIMENSION_LABELS[name], [(value, label, value in chosen) for value, label in listed.items()])
+        )
+    kinds = breakdown.filters.get("kind", ["live"])
+    choices.append(
+        ("kind", "Kind", [(value, label, value in kinds) for value, label in (("live", "Live"), ("test", "Test"))])
+    )
+    return [choice for choice in choices if choice[2]]
+
+
+def _period_context(request: WorkspaceRequest, period: Period, breakdown: str) -> dict[str, Any]:
+    """Return what the bar with the ranges needs; ``breakdown`` is the rest of the address of what is shown."""
+    own_zone = request.user.time_zone
+    other_zone = own_zone if period.zone == period.workspace_zone else period.workspace_zone.key
+    csv = reverse("usage:csv", args=[request.workspace.slug])
+    page = reverse("usage:usage", args=[request.workspace.slug])
+    return {
+        "period": period,
+        "ranges": [(name, label) for name, (label, _) in RANGES.items()],
+        "other_zone": other_zone if other_zone != period.zone.key else "",
+        "csv_url": f"{csv}?{query_string(period.fixed_parameters)}&{breakdown}",
+        "link": request.build_absolute_uri(f"{page}?{query_string(period.fixed_parameters)}&{breakdown}"),
+    }
+
+
+def _chart_context(report: UsageReport, measure: str) -> dict[str, Any]:
+    return {"chart": chart_of(report, measure), "measure": measure, "measures": CHART_MEASURES}
+
+
+def _month_csv(request: WorkspaceRequest, period: Period, dimension: str) -> str:
+    asked = query_string(period.fixed_parameters, {"grain": str(Grain.TOTAL), "group_by": dimension})
+    return f"{reverse('usage:csv', args=[request.workspace.slug])}?{asked}"
+
+
+def _percentiles(report: UsageReport) -> dict[str, int | None]:
+    if report.latency is None:
+        raise AssertionError("asked for with latency")
+    return {"p50": report.latency.percentile_ms(0.5), "p95": report.latency.percentile_ms(0.95)}
+
+
+def _first_steps(request: WorkspaceRequest) -> dict[str, Any]:
+    return {
+        "has_provider_key": ProviderKey.objects.in_workspace(request.workspace).exists(),
+        "has_gateway_key": GatewayKey.objects.in_workspace(request.workspace).for_clients().usable().exists(),
+        "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
+        "may_create": request.may(Right.OWN_GATEWAY_KEYS),
+        "freshness": freshness(),
+    }
+
+
+def _token_rows(attempts: list[Attempt]) -> list[tuple[str, list[tuple[int | None, Decimal | None]]]]:
+    """Return per token class its name and each attempt's tokens and cost; None where they are not known."""
+    rows = []
+    for label, name in TOKEN_CLASSES.items():
+        cells = []
+        for attempt in attempts:
+            nano = getattr(attempt, f"{name}_cost_nano")
+            tokens = getattr(attempt, f"{name}_tokens")
+            cells.append((tokens, None if nano is None or tokens is None else usd(nano)))
+        rows.append((label, cells))
+    return rows
+
+
+def _chart_measure(request: WorkspaceRequest) -> str:
+    measure = request.GET.get("measure", "")
+    return measure if measure in CHART_MEASURES else "cost_usd"
+
+
+def _viewer_zone(request: WorkspaceRequest) -> ZoneInfo:
+    """Return the zone that single moments are shown in: the viewer's, else the workspace's."""
+    return ZoneInfo(request.user.time_zone) if request.user.time_zone else request.workspace.zone
+
+
+def _render(request: WorkspaceRequest, template: str, context: dict[str, Any], zone: ZoneInfo) -> HttpResponse:
+    with timezone.override(zone):
+        return render(request, template, context | {"zone": zone.key})
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
