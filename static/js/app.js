@@ -53,7 +53,7 @@ async function send(button) {
         Authorization: `Bearer ${document.getElementById(button.dataset.sends).textContent.trim()}`,
         "Content-Type": "application/json",
       },
-      body: JSON.stringify({ model: button.dataset.model, input: "Say hello in one short sentence." }),
+      body: JSON.stringify({ model: button.dataset.model, input: "Say hello in one short sentence.", max_output_tokens: 60 }),
       credentials: "omit",
     });
     if (!response.ok) error.textContent = (await response.json()).error.message;
