@@ -93,13 +93,14 @@ class Scene:
 
     def crawl(self) -> set[str]:
         """Open every page that a link leads to, and return their addresses."""
-        seen, waiting = set[str](), deque([f"/w/{self.workspace.slug}/", f"/w/{self.workspace.slug}/byok/"])
+        seen, waiting = set[str](), deque([f"/w/{self.workspace.slug}/"])
         while waiting:
             path = waiting.popleft()
             if path in seen:
                 continue
             seen.add(path)
             page = self.open(path)
+            assert "Something failed on our side" not in page, path
             links = (urlsplit(urljoin(path, link)) for link in re.findall(r'(?:href|hx-get)="([^"#]*)"', page))
             waiting += [link.path for link in links if link.path.startswith("/w/")]
         return seen
@@ -300,7 +301,7 @@ def assert_looked_everywhere(scene: Scene, pages: set[str]) -> None:
         content[where] = content.get(where, b"") + found
     assert Attempt.objects.filter(kind="live").count() > 8
     assert AuditEvent.objects.filter(action="provider_key.delete").exists()
-    assert {f"/w/acme/{page}/" for page in ("byok", "api-keys", "models", "settings")} <= pages
+    assert {f"/w/acme/{page}/" for page in ("overview", "byok", "api-keys", "models", "requests", "settings")} <= pages
     assert len(content["keys_keyversion.ciphertext"]) > 1000
     assert b"run_test_call" in b"".join(found for where, found in content.items() if where.startswith("redis"))
     assert any(where.endswith(".log") and found for where, found in content.items())
