@@ -17,5 +17,7 @@ app.conf.beat_schedule = {
         "keys.end_drained_versions": 30,
         "usage.aggregate_days": 10,
         "usage.make_partitions": 3600,
+        "usage.settle_abandoned_tests": 600,
+        "usage.forget_refusals": 3600,
     }.items()
 }

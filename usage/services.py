@@ -26,12 +26,14 @@ from usage.records import (
     AttemptSettled,
     Certainty,
     RefusalRecord,
+    first_id_at,
     microseconds_of,
     moment_of,
 )
 
 # No test message takes longer than its time-outs; one still open after this lost its worker.
 TEST_ABANDONED_AFTER = timedelta(hours=1)
+REFUSALS_KEPT = timedelta(days=30)
 
 
 def record_attempts(records: Sequence[AttemptRecord], *, prices: PriceTable | None = None) -> int:
@@ -103,6 +105,12 @@ def settle_abandoned_tests() -> int:
         state=Attempt.State.OPEN, kind="test", started_at__lt=timezone.now() - TEST_ABANDONED_AFTER
     )
     return record_attempts([AttemptRecord(_opened(attempt), _abandoned(attempt)) for attempt in abandoned])
+
+
+def forget_refusals() -> int:
+    """Delete the refusals that have explained themselves long enough; return how many those were."""
+    deleted, _ = Refusal.objects.filter(id__lt=first_id_at(timezone.now() - REFUSALS_KEPT)).delete()
+    return deleted
 
 
 def note_shipment(host: str, *, counted_until: datetime, waiting: int) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from usage.models import DayState
 from usage.partitions import ensure_partitions
-from usage.services import aggregate_day, settle_abandoned_tests
+from usage.services import aggregate_day, forget_refusals, settle_abandoned_tests
 
 DAYS_PER_RUN = 200
 
@@ -24,10 +24,17 @@ def aggregate_days() -> None:
 def make_partitions() -> None:
     """Make the ledger's partitions of this month and the next two, before anybody needs them."""
     now = timezone.now()
-    ensure_partitions(now + timedelta(days=31 * months) for months in range(3))
+    # Steps no longer than the shortest month, so that none is stepped over.
+    ensure_partitions(now + timedelta(days=28 * step) for step in range(4))
 
 
 @shared_task(name="usage.settle_abandoned_tests")
 def settle_tests() -> None:
     """Settle the test messages whose worker died."""
     settle_abandoned_tests()
+
+
+@shared_task(name="usage.forget_refusals")
+def forget_old_refusals() -> None:
+    """Delete the refusals that are older than 30 days."""
+    forget_refusals()

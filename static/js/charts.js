@@ -29,7 +29,7 @@ function optionOf({ unit, labels, series }) {
     aria: { enabled: true },
     color: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => colour(`--chart-${number}`)),
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-    grid: { top: 16, right: 8, bottom: 56, left: 8, containLabel: true },
+    grid: { top: 16, right: 8, bottom: 40, left: 8, containLabel: true },
     legend: { bottom: 0, type: "scroll", icon: "roundRect", itemWidth: 10, itemHeight: 10, textStyle: { color: text }, pageTextStyle: { color: text }, pageIconColor: text },
     tooltip: {
       trigger: "axis",

@@ -15,12 +15,19 @@ register = template.Library()
 UNKNOWN = "–"
 _CENT = Decimal("0.01")
 _SIGNIFICANT = 2
+_LONGEST_COUNT = 100_000_000
 
 
 @register.filter
 def count(number: int | None) -> str:
     """Write a count with thousands separators; unknown is a dash, never a zero."""
     return UNKNOWN if number is None else f"{number:,}"
+
+
+@register.filter
+def compact(number: int) -> str:
+    """Write a count with all its digits up to a hundred million, and beyond that in millions: ``1,666.7 M``."""
+    return f"{number:,}" if number < _LONGEST_COUNT else f"{number / 1_000_000:,.1f} M"
 
 
 @register.filter
@@ -69,7 +76,7 @@ def change(now: Decimal, before: Decimal) -> str:
     if not before:
         return UNKNOWN
     percent = int(((now - before) / before * 100).to_integral_value(ROUND_HALF_UP))
-    return f"{'−' if percent < 0 else '+'}{abs(percent):,} %"
+    return f"{'−' if percent < 0 else '+' if percent else ''}{abs(percent):,} %"
 
 
 @register.filter
