@@ -1,6 +1,7 @@
 """All settings, read from the environment; docs/settings.md names each variable and its default."""
 
 import os
+import zoneinfo
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -187,6 +188,8 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "orqadmin.http.NoVariablesFilter"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
+# Zones come from the pinned tzdata, so that days begin at the same moment on every machine.
+zoneinfo.reset_tzpath([])
 TIME_ZONE = "UTC"
 DEFAULT_WORKSPACE_TIME_ZONE = os.environ.get("ORQADMIN_TIME_ZONE", "UTC")
 

@@ -1,6 +1,6 @@
 """Attempts as the gateway reports them, with defaults; a test spells out only what it is about."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from catalog.prices import Price, PriceTable, Rates
 from providers.base import TokenCounts
 from teams.models import Workspace
-from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, uuid7
+from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, microseconds_of, uuid7
 from usage.services import record_attempts
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -35,7 +35,7 @@ PRICES = PriceTable(
 
 
 def make_opened(workspace: Workspace | UUID, *, at: datetime = NOON, **fields: Any) -> AttemptOpened:
-    at_us = microseconds(at)
+    at_us = microseconds_of(at)
     defaults: dict[str, Any] = {
         "id": uuid7(at_us),
         "request_id": uuid7(at_us).hex,
@@ -82,7 +82,3 @@ def make_record(
 def record(*records: AttemptRecord) -> int:
     """Write ``records`` to the ledger at the samples' prices."""
     return record_attempts(records, prices=PRICES)
-
-
-def microseconds(moment: datetime) -> int:
-    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

@@ -292,8 +292,8 @@ def test_ledger_is_rollup_is_days(  # one figure, many circumstances
     begin_steps: int,
 ) -> None:
     workspace = _fresh_workspace(workspace_zone)
-    # Over both nights on which Berlin and Havana change their clocks, late in 2026.
-    first = datetime(2026, 10, 23, tzinfo=UTC)
+    # Over both nights on which Berlin and Havana change their clocks, late in 2025.
+    first = datetime(2025, 10, 23, tzinfo=UTC)
     begin = first + begin_steps * timedelta(minutes=15)
     records = [_drawn(workspace, first, one) for one in drawn]
     half = len(records) // 2
