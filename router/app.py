@@ -32,7 +32,7 @@ from router.models_list import native_model, native_models, router_model, router
 from router.outbox import OutboxUnavailable
 from router.plan import Plan, make_plan
 from router.snapshot import GatewayKeyEntry, Snapshot
-from usage.records import RefusalRecord, trace_id, uuid7
+from usage.records import RefusalRecord, uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ NATIVE_PREFIX = "/v3/anthropic"
 # More than this of what a client says of a request is not kept.
 LONGEST_TEXT = 200
 MOST_TAGS = 50
+NO_METADATA = Metadata("", "", [])
 
 
 _gateway: Gateway | None = None
@@ -86,7 +87,8 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
         return
     if path.startswith("/v2/router"):
         path = "/v3/router" + path[len("/v2/router") :]
-    inbound = Inbound(trace_id(), path, read_headers(scope["headers"]))
+    request_id = uuid7()
+    inbound = Inbound(request_id, request_id.hex, path, read_headers(scope["headers"]))
     dialect = MESSAGES if path.startswith(NATIVE_PREFIX) else CHAT
     try:
         await _route(_gateway, scope["method"], inbound, receive, send)
@@ -209,6 +211,8 @@ def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:
     options, headers = parsed.options, inbound.headers.every
     identity = options.identity_id or headers.get("x-orq-identity-id", "")
     session = options.thread_id or headers.get("x-claude-code-session-id", "")
+    if not (identity or session or options.tags or options.metadata or inbound.headers.metadata):
+        return NO_METADATA
     noted = {**inbound.headers.metadata, **options.metadata}
     tags = [*options.tags, *(f"{name}={value}" for name, value in noted.items())]
     return Metadata(
@@ -257,7 +261,7 @@ def _record_refusal(
     gateway: Gateway, key: GatewayKeyEntry, inbound: Inbound, dialect: Dialect, asked: str, refused: RequestRefused
 ) -> None:
     record = RefusalRecord(
-        id=uuid7(),
+        id=inbound.id,
         request_id=inbound.request_id,
         workspace=key.workspace,
         gateway_key=key.id,

@@ -50,6 +50,7 @@ _KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
 class Inbound(msgspec.Struct, frozen=True):
     """What the client sent, beside the body."""
 
+    id: UUID
     request_id: str
     path: str
     headers: RequestHeaders
@@ -320,7 +321,8 @@ class Call:
         """Return what is recorded before an attempt is sent."""
         now_us = time.time_ns() // 1000
         return AttemptOpened(
-            id=uuid7(now_us),
+            # A request goes by the id of its first attempt.
+            id=self._inbound.id if number == 1 else uuid7(now_us),
             request_id=self._inbound.request_id,
             kind="live",
             dialect="count_tokens" if self._is_count else self._dialect.name,

@@ -89,18 +89,11 @@ class AttemptRecord(msgspec.Struct, frozen=True):
 
 def uuid7(now_us: int | None = None) -> UUID:
     """Return a new UUID of version 7: 48 bits of milliseconds, then random. Source: RFC 9562, section 5.7."""
-    return UUID(int=_uuid7_number(now_us or time.time_ns() // 1000))
-
-
-def trace_id() -> str:
-    """Return a new request id: a version-7 UUID's 32 hexadecimal digits."""
-    return f"{_uuid7_number(time.time_ns() // 1000):032x}"
-
-
-def _uuid7_number(now_us: int) -> int:
+    milliseconds = (now_us or time.time_ns() // 1000) // 1000
     # Unique is enough, and the system's random source would cost more than the rest of this function.
     bits = random.getrandbits(_RANDOM_BITS)
-    return ((now_us // 1000) << 80) | (0x7 << 76) | ((bits >> 62) << 64) | (0b10 << 62) | (bits & ((1 << 62) - 1))
+    high, low = bits >> 62, bits & ((1 << 62) - 1)
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
 
 
 def moment_of(attempt_id: UUID) -> datetime:
