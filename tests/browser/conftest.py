@@ -10,23 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from celery.contrib.testing.worker import start_worker
+from django.conf import settings
 from django.db import connection
+from django.test import Client, override_settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from catalog.services import sync_catalog
 from orqadmin.celery import app as celery_app
 from router.management.commands.ship_usage import ship
 from router.shipping import OutboxReader
+from teams.models import Role, User, Workspace
 from teams.services import ensure_workspace, setup_link
+from tests.factories import make_member
 from tests.router.conftest import running_gateway
 from tests.simulator.running import Running
 
-# What Chromium says of every answer that is not a success, though ours are meant: 422 brings a form's errors.
-EXPECTED_CONSOLE = ("status of 422",)
+# What Chromium says of every answer that is not a success, though these are meant: 422 brings a form's errors.
+EXPECTED_CONSOLE = ("status of 404", "status of 422")
 
 
 @dataclass
@@ -36,6 +39,15 @@ class Product:
     url: str
     setup_path: str
     simulator_origin: str
+    workspace: Workspace
+
+    def sign_in(self, page: Page, email: str = "ada@example.com", role: Role = Role.OWNER) -> User:
+        """Make a member with ``role`` and give the page's browser a session of theirs."""
+        member, client = make_member(self.workspace, email, role), Client()
+        client.force_login(member)
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+        page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": self.url}])
+        return member
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -81,16 +93,19 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def product(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[Product]:
-    settings.OUTBOX_DIR = tmp_path / "outbox"
-    with Running() as simulator:
-        settings.ALLOWED_ORIGINS = frozenset([simulator.origin])
-        settings.SIMULATOR_ORIGIN = simulator.origin
+def product(transactional_db: None, tmp_path: Path) -> Iterator[Product]:
+    outbox = tmp_path / "outbox"
+    with (
+        Running() as simulator,
+        override_settings(
+            OUTBOX_DIR=outbox, ALLOWED_ORIGINS=frozenset([simulator.origin]), SIMULATOR_ORIGIN=simulator.origin
+        ),
+    ):
         sync_catalog()
-        ensure_workspace()
+        workspace = ensure_workspace()
         link = setup_link() or ""
-        with running_gateway() as url, celery_worker(), shipping(tmp_path / "outbox"):
-            yield Product(url, "/" + link.split("/", 3)[3], simulator.origin)
+        with running_gateway() as url, celery_worker(), shipping(outbox):
+            yield Product(url, "/" + link.split("/", 3)[3], simulator.origin, workspace)
 
 
 @contextmanager
