@@ -39,7 +39,7 @@ from usage.request_log import SEARCHED_DAYS, Shown, has_requests, list_requests,
 LATEST_REQUESTS = 8
 TOP_ROWS = 8
 # A page with more rows is a file: the CSV has them all.
-MOST_TABLE_ROWS = 300
+MOST_TABLE_ROWS = 150
 TOKEN_CLASSES = {
     "Uncached input": "uncached_input",
     "Cache read": "cache_read_input",
