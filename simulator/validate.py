@@ -8,9 +8,11 @@ from typing import Any
 
 from simulator.errors import ApiError, invalid
 from simulator.models import Model
+from simulator.schemas import is_schema
 from simulator.signing import is_own_signature, sign
 
 MINIMUM_THINKING_TOKENS = 1_024
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _THINKING_BLOCKS = ("thinking", "redacted_thinking")
 # The fields that each block must carry, with their types; other blocks are let through as they are.
 _BLOCK_FIELDS: Mapping[str, Mapping[str, type]] = {
@@ -50,6 +52,8 @@ def check_message(body: Mapping[str, Any], model: Model) -> None:
             f"tokens for {model.id}"
         )
     check_prompt(body)
+    _check_output(body)
+    _check_stop_sequences(body)
     _check_sampling(body, model)
     _check_thinking(body, model)
 
@@ -90,13 +94,50 @@ def _check_tools(body: Mapping[str, Any]) -> None:
         _check_cache_control(tool, f"{place}.")
         if tool.get("type") in (None, "custom"):
             names.append(_need(tool, "name", str, f"{place}.custom."))
-            _need(tool, "input_schema", dict, f"{place}.custom.")
+            _check_schema(_need(tool, "input_schema", dict, f"{place}.custom."), f"{place}.custom.input_schema")
     if len(set(names)) < len(names):
         raise invalid("tools: Tool names must be unique.")
     choice = body.get("tool_choice") or {}
     _check_is_object(choice, "tool_choice")
     if choice.get("type") == "tool" and choice.get("name") not in [tool.get("name") for tool in tools]:
         raise invalid(f"tool_choice.tool.name: Tool '{choice.get('name')}' not found in provided tools")
+
+
+def _check_schema(schema: Any, place: str) -> None:
+    if not is_schema(schema):
+        raise invalid(
+            f"{place}: JSON schema is invalid. It must match JSON Schema draft 2020-12 "
+            "(https://json-schema.org/draft/2020-12)."
+        )
+
+
+def _check_output(body: Mapping[str, Any]) -> None:
+    config = body.get("output_config")
+    if config is None:
+        return
+    _check_is_object(config, "output_config")
+    if config.get("effort") not in (None, *EFFORTS):
+        raise invalid(f"output_config.effort: Input should be one of {', '.join(EFFORTS)}")
+    chosen = config.get("format")
+    if chosen is None:
+        return
+    _check_is_object(chosen, "output_config.format")
+    if chosen.get("type") != "json_schema":
+        raise invalid("output_config.format.type: Input should be 'json_schema'")
+    _check_schema(_need(chosen, "schema", dict, "output_config.format."), "output_config.format.schema")
+
+
+def _check_stop_sequences(body: Mapping[str, Any]) -> None:
+    stops = body.get("stop_sequences")
+    if stops is None:
+        return
+    if not isinstance(stops, list):
+        raise invalid("stop_sequences: Input should be a valid list")
+    for number, stop in enumerate(stops):
+        if not isinstance(stop, str):
+            raise invalid(f"stop_sequences.{number}: Input should be a valid string")
+        if not stop.strip():
+            raise invalid(f"stop_sequences.{number}: each stop sequence must contain non-whitespace")
 
 
 def _check_single_message(message: Any, at: int) -> None:

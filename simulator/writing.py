@@ -27,8 +27,10 @@ def write_text(dice: random.Random, tokens: int, *, opening: str = OPENING) -> s
     return "".join([*pieces, *_sentences(dice, tokens - len(pieces))])
 
 
-def write_value(schema: Mapping[str, Any], prompt: str, name: str = "value", depth: int = 0) -> Any:
+def write_value(schema: Mapping[str, Any] | bool, prompt: str, name: str = "value", depth: int = 0) -> Any:
     """Return the value that ``prompt`` suggests for a JSON schema; enough for a client's parser, not for its user."""
+    if isinstance(schema, bool):
+        schema = {}
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):

@@ -90,6 +90,23 @@ REFUSED = {
         request_of(tools=[{"name": "f", "input_schema": {}}], tool_choice={"type": "tool", "name": "g"}),
         "tool_choice.tool.name: Tool 'g' not found in provided tools",
     ),
+    "a tool's schema that is none": (
+        request_of(tools=[{"name": "f", "input_schema": {"type": "object", "properties": {"a": {"type": "thing"}}}}]),
+        "tools.0.custom.input_schema: JSON schema is invalid.",
+    ),
+    "an answer's schema that is none": (
+        request_of(output_config={"format": {"type": "json_schema", "schema": {"anyOf": "any"}}}),
+        "output_config.format.schema: JSON schema is invalid.",
+    ),
+    "unknown effort": (request_of(output_config={"effort": "heroic"}), "output_config.effort: Input should be one of"),
+    "a stop that is no text": (
+        request_of(stop_sequences=[5]),
+        "stop_sequences.0: Input should be a valid string",
+    ),
+    "a stop of nothing but space": (
+        request_of(stop_sequences=["\n"]),
+        "stop_sequences.0: each stop sequence must contain non-whitespace",
+    ),
     "prompt too long": (
         request_of("a " * 200_001, model="claude-haiku-4-5"),
         "prompt is too long: 200008 tokens > 200000 maximum",
