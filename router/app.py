@@ -165,6 +165,8 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
     try:
         parsed = dialect.parse(raw)
         asked = parsed.model
+        # A count is never streamed, whatever its body says.
+        parsed.stream = parsed.stream and not endpoint.is_count
         plan = make_plan(
             parsed.model,
             _snapshot_of(gateway),

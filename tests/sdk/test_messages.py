@@ -88,6 +88,14 @@ def test_count_tokens_counts_what_a_message_then_has_and_costs_nothing(
     assert set(counts_in_row(row).values()) == {0}
 
 
+def test_count_of_a_streaming_request_is_a_count(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
+    counted = anthropic_sdk.messages.count_tokens(model=MODEL, messages=QUESTION, extra_body={"stream": True})
+
+    row = gateway.new_row()
+    assert counted.input_tokens > 0
+    assert (row.certainty, row.error_code, row.stream) == ("exact", "", False)
+
+
 def test_tools_round_trip(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
     first = anthropic_sdk.messages.create(**CALL, tools=[WEATHER], tool_choice={"type": "any"})
     [call] = [block for block in first.content if block.type == "tool_use"]
