@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Max
@@ -23,6 +24,17 @@ from usage.queries import usage_report
 from usage.ranges import Grain
 
 COST_DAYS = 30
+COLUMNS = {
+    "name": "Name",
+    "state": "State",
+    "last-check": "Last check",
+    "last-used": "Last used",
+    "cost": f"Cost, {COST_DAYS} d",
+    "age": "Age",
+    "order": "Order",
+}
+NUMBERS = ("cost", "age", "order")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,18 @@ class KeyRow:
         if self.in_use is None or self.in_use.promoted_at is None:
             return None
         return (timezone.now() - self.in_use.promoted_at).days
+
+    def rank(self, column: str) -> Any:
+        """Return what ``column`` sorts this row by; rows with nothing there come first."""
+        return {
+            "name": self.key.name.casefold(),
+            "state": self.status.word,
+            "last-check": (self.last_call and self.last_call.finished_at) or _NEVER,
+            "last-used": self.last_used_at or _NEVER,
+            "cost": self.cost_usd,
+            "age": -1 if self.age_days is None else self.age_days,
+            "order": (self.key.order, self.key.name.casefold()),
+        }[column]
 
     @property
     def is_rotation_due(self) -> bool:
@@ -68,11 +92,14 @@ class ProviderSection:
 @requires(Right.READ_PROVIDER_KEYS)
 def key_list(request: WorkspaceRequest) -> HttpResponse:
     """All providers; a search narrows their keys and hides the providers that do not match either."""
-    query = request.GET.get("q", "").strip()[:100]
-    sections = provider_sections(request.workspace, query)
+    query, sort = request.GET.get("q", "").strip()[:100], _read_sort(request.GET.get("sort", ""))
+    sections = provider_sections(request.workspace, query, sort)
     context = {
         "sections": sections,
+        "columns": COLUMNS,
+        "numbers": NUMBERS,
         "query": query,
+        "sort": sort,
         "has_keys": any(section.rows for section in sections),
         "may_manage": request.may(Right.MANAGE_PROVIDER_KEYS),
         "cost_days": COST_DAYS,
@@ -80,11 +107,18 @@ def key_list(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "keys/list.html", context)
 
 
-def provider_sections(workspace: Workspace, query: str = "") -> list[ProviderSection]:
-    """Return the providers in the catalog's order, each with its keys in the order they are tried."""
-    keys = ProviderKey.objects.in_workspace(workspace).order_by("order", "name")
-    wanted = query.casefold()
-    rows = key_rows(workspace, list(keys))
+def _read_sort(asked: str) -> str:
+    return asked if asked.removeprefix("-") in COLUMNS else "order"
+
+
+def provider_sections(workspace: Workspace, query: str = "", sort: str = "order") -> list[ProviderSection]:
+    """Return the providers in the catalog's order, each with its keys sorted; by ``order`` is as they are tried.
+
+    ``sort`` is one of COLUMNS, with ``-`` in front for the other way round.
+    """
+    wanted, column = query.casefold(), sort.removeprefix("-")
+    rows = key_rows(workspace, list(ProviderKey.objects.in_workspace(workspace)))
+    rows.sort(key=lambda row: row.rank(column), reverse=sort.startswith("-"))
     sections = []
     for provider in PROVIDERS.values():
         own = [row for row in rows if row.key.provider == provider.slug]

@@ -1,6 +1,7 @@
 """BYOK: the list of providers, and connecting one as the provider's page tells it."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from providers.base import Outcome
 from teams.models import AuditEvent, User, Workspace
 from tests.factories import PLAINTEXT, make_provider_key
 from tests.pages import post_by_htmx, signed_in, text_of
+from tests.usage.samples import make_record, record
 from usage.models import LastUse
 
 LIST = "/w/acme/byok/"
@@ -127,6 +129,34 @@ def test_search_finds_keys_by_name_and_providers_by_theirs(owner: Client, worksp
 
 def test_a_search_that_finds_nothing_offers_to_clear_it(owner: Client) -> None:
     assert "Clear filters" in text_of(owner.get(LIST + "?q=nothing like that"))
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("order", ["b", "a"]),
+        ("-order", ["a", "b"]),
+        ("name", ["a", "b"]),
+        ("-name", ["b", "a"]),
+        ("-last-used", ["a", "b"]),
+        ("state", ["b", "a"]),
+        ("last-check", ["b", "a"]),
+        ("cost", ["b", "a"]),
+        ("age", ["b", "a"]),
+        ("no such column", ["b", "a"]),
+    ],
+)
+def test_every_column_sorts_a_providers_keys(owner: Client, workspace: Workspace, sort: str, names: list[str]) -> None:
+    first = make_provider_key(workspace, name="b")
+    second = make_provider_key(workspace, name="a", plaintext=PLAINTEXT + "2")
+    finish(second, Outcome.OK)
+    KeyVersion.objects.filter(provider_key=second).update(promoted_at=timezone.now() - timedelta(days=9))
+    record(make_record(workspace, at=timezone.now(), provider_key=second.pk))
+
+    rows = sections(owner, f"?sort={sort}")["anthropic"].rows
+
+    assert {row.key.pk for row in rows} == {first.pk, second.pk}
+    assert [row.key.name for row in rows] == names
 
 
 def test_the_list_asks_the_same_number_of_queries_for_many_keys(owner: Client, workspace: Workspace) -> None:

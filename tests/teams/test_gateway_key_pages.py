@@ -16,9 +16,9 @@ from teams.models import GatewayKey, User, Workspace
 from teams.tokens import TokenKind, hash_token, read_public_id
 from tests.factories import make_gateway_key, make_provider_key
 from tests.pages import signed_in, text_of
-from tests.usage.samples import make_record, microseconds, record
+from tests.usage.samples import make_record, record
 from usage.models import LastUse
-from usage.records import Certainty, RefusalRecord, uuid7
+from usage.records import Certainty, RefusalRecord, microseconds_of, uuid7
 from usage.services import record_refusals
 
 LIST, NEW = "/w/acme/api-keys/", "/w/acme/api-keys/new/"
@@ -271,7 +271,7 @@ def test_a_refused_request_is_told_with_its_reason(owner: Client, workspace: Wor
                 404,
                 "model_not_found",
                 "No y.",
-                microseconds(timezone.now()),
+                microseconds_of(timezone.now()),
             )
         ]
     )
