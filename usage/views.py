@@ -55,7 +55,7 @@ MONTH_TABLES = ("model", "provider_key", "gateway_key")
 def overview(request: WorkspaceRequest) -> HttpResponse:
     """What was spent and on what, against the period before; the first steps while there is nothing yet."""
     if not has_requests(request.workspace):
-        return render(request, "usage/first_steps.html", _first_steps(request))
+        return _render(request, "usage/first_steps.html", _first_steps(request), _viewer_zone(request))
     period = read_period(request)
     measure = _chart_measure(request)
     by_time, *tables = _overview_reports(request, period)

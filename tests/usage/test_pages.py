@@ -83,8 +83,7 @@ def test_new_workspace_is_told_its_three_steps(client: Client) -> None:
     page = client.get(address("overview"))
 
     told = text_of(page)
-    assert "No requests yet" in told
-    assert "Three steps to your first number" in told
+    assert "No requests yet. Three steps to your first number" in told
     assertContains(page, "Connect Anthropic")
     assertContains(page, "Try with simulated Anthropic")
 
