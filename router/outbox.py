@@ -64,7 +64,8 @@ class OutboxWriter:
         self._log: mmap.mmap | None = None
         self._number, self._end = 0, 0
         self._flush_to_disk = flush_to_disk
-        self._flushing: asyncio.Future[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._next_flush: asyncio.Task[None] | None = None
 
     async def open(self, attempt: AttemptOpened) -> None:
         """Record that ``attempt`` is about to be sent. Raises OutboxUnavailable: then do not send it."""
@@ -109,31 +110,32 @@ class OutboxWriter:
     def _next_segment(self) -> mmap.mmap:
         path = self._directory / f"{self._name}.{self._number + 1:06}.log"
         try:
+            if self._log is not None and self._flush_to_disk:
+                self._log.flush()
             log = _make_log(path, self._segment_bytes)
         except OSError as error:
             path.unlink(missing_ok=True)
             raise OutboxUnavailable(error.strerror or "The outbox cannot be written.") from None
-        if self._log is not None:
-            if self._flush_to_disk:
-                self._log.flush()
-            self._log.close()
+        # The old one is not closed here: a thread may be flushing it, and it goes with its last reference.
         self._log, self._end, self._number = log, 0, self._number + 1
         return log
 
     async def _flushed(self) -> None:
-        # Whoever arrives while a flush runs waits for the next one, which all of them share.
-        while self._flushing is not None:
-            await asyncio.shield(self._flushing)
+        # A flush that runs already may have passed our record by: all who arrive meanwhile share the next one.
+        if self._next_flush is None:
+            self._next_flush = asyncio.create_task(self._flush_after(self._flushing))
+        await asyncio.shield(self._next_flush)
+
+    async def _flush_after(self, running: asyncio.Task[None] | None) -> None:
+        if running is not None:
+            await asyncio.wait([running])
+        self._flushing, self._next_flush = self._next_flush, None
         if self._log is None:
             return
-        loop = asyncio.get_running_loop()
-        self._flushing = loop.run_in_executor(None, self._log.flush)
         try:
-            await asyncio.shield(self._flushing)
+            await asyncio.to_thread(self._log.flush)
         except OSError as error:
             raise OutboxUnavailable(error.strerror or "The outbox cannot be flushed.") from None
-        finally:
-            self._flushing = None
 
 
 def _make_log(path: Path, size: int) -> mmap.mmap:

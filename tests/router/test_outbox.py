@@ -1,6 +1,8 @@
 """What the gateway wrote is found again, each once, whatever happened to the process."""
 
 import asyncio
+import errno
+import mmap
 import multiprocessing
 import os
 import resource
@@ -193,3 +195,33 @@ async def test_flushed_outbox_takes_concurrent_attempts(tmp_path: Path) -> None:
         writer.settle(attempt.id, settled())
 
     assert sorted(take(reader)) == sorted((attempt.id, "exact") for attempt in attempts)
+
+
+async def test_attempts_that_arrive_together_share_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushes = []
+
+    class CountedLog(mmap.mmap):
+        def flush(self, *args: int) -> None:
+            flushes.append(args)
+
+    monkeypatch.setattr(mmap, "mmap", CountedLog)
+    writer = OutboxWriter(tmp_path, flush_to_disk=True)
+
+    await asyncio.gather(*(writer.open(opened()) for _ in range(20)))
+
+    assert len(flushes) == 1
+
+
+async def test_disk_that_fails_a_flush_refuses_all_who_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BrokenLog(mmap.mmap):
+        def flush(self, *args: int) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(mmap, "mmap", BrokenLog)
+    writer = OutboxWriter(tmp_path, flush_to_disk=True)
+
+    outcomes = await asyncio.gather(*(writer.open(opened()) for _ in range(3)), return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [OutboxUnavailable] * 3
