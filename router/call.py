@@ -45,6 +45,10 @@ LONGEST_NAME = 200
 _STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 # What makes the next key worth trying: this one is refused, whatever the request.
 _KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
+# After these the provider has seen nothing of the request; after any other failure it may have worked on it.
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_COUNT_TOKENS = "count_tokens"
+_NO_TOKENS = TokenCounts(0, 0, 0, 0, 0)
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -84,6 +88,7 @@ class Call:
     __slots__ = (
         "_body",
         "_dialect",
+        "_has_begun_answer",
         "_headers",
         "_inbound",
         "_is_abandoned",
@@ -122,7 +127,7 @@ class Call:
         self._metadata, self._body, self._headers = metadata, outbound_body, outbound_headers
         self._upstream_path, self._is_count = upstream_path, is_count
         self._is_native = dialect.name == "messages"
-        self._is_abandoned = False
+        self._is_abandoned = self._has_begun_answer = False
         self.is_answered = False
 
     def abandon(self, task: "asyncio.Task[Any]") -> None:
@@ -139,16 +144,18 @@ class Call:
                 if await self._try(attempt, send, is_last=number == last):
                     return
             except asyncio.CancelledError:
-                attempt.settle_interrupted(by_client=self._is_abandoned)
+                attempt.settle_interrupted("client_closed_request" if self._is_abandoned else "gateway_stopped")
                 return
             except OutboxUnavailable as error:
                 logger.error("The outbox cannot be written, so the gateway refuses: %s", error)
                 await self._answer_failure(send, Failure(503, "metering_unavailable", "Usage cannot be recorded."))
                 return
             except Exception:
-                logger.exception("A call failed inside the gateway")
-                attempt.settle(Certainty.UNKNOWN, error_code="internal_error")
-                await self._answer_failure(send, Failure(500, "internal_error", "The gateway failed; see its log."))
+                logger.exception("Request %s failed inside the gateway", self._inbound.request_id)
+                attempt.settle_interrupted("internal_error")
+                # An answer under way cannot become another: it stays incomplete, and the server closes the connection.
+                if not self._has_begun_answer:
+                    await self._answer_failure(send, Failure(500, "internal_error", "The gateway failed; see its log."))
                 return
 
     async def _try(self, attempt: "Attempt", send: Send, *, is_last: bool) -> bool:
@@ -158,11 +165,11 @@ class Call:
             response = await self._send(attempt)
         except CryptoError:
             failure = Failure(422, "provider_credential_invalid", "The stored key cannot be opened. Paste it again.")
-            return await self._fail(attempt, send, failure, is_last=is_last, next_key=True)
-        except TimeoutError:
-            return await self._fail(attempt, send, failure_of(Outcome.TIMEOUT, ""), is_last=True)
-        except aiohttp.ClientError:
-            return await self._fail(attempt, send, unreachable(), is_last=True)
+            return await self._fail(attempt, send, failure, goes_on=not is_last)
+        except (TimeoutError, aiohttp.ClientError) as error:
+            failure = failure_of(Outcome.TIMEOUT, "") if isinstance(error, TimeoutError) else unreachable()
+            certainty = Certainty.EXACT if isinstance(error, _NEVER_SENT) else Certainty.UNKNOWN
+            return await self._fail(attempt, send, failure, certainty=certainty)
         async with response:
             attempt.status = response.status
             attempt.upstream_request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
@@ -198,7 +205,7 @@ class Call:
             attempt.settle(Certainty.UNKNOWN, error_code="provider_error")
             await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer broke off."))
             return
-        attempt.settle_answer(body, is_count=self._is_count)
+        attempt.settle_answer(body)
         if self._is_native:
             await self._answer(send, response.status, body, response)
             return
@@ -239,7 +246,8 @@ class Call:
         await self._start(send, response.status, b"text/event-stream", response)
         broke_off = False
         try:
-            async for chunk in response.content.iter_any():
+            async for received in response.content.iter_any():
+                chunk = _mask(received, attempt.candidate) if b"error" in received else received
                 meter.feed(chunk)
                 if attempt.ttft_ms is None and meter.first_token_seen:
                     attempt.ttft_ms = attempt.elapsed_ms()
@@ -256,10 +264,15 @@ class Call:
     # To the client
 
     async def _fail(
-        self, attempt: "Attempt", send: Send, failure: Failure, *, is_last: bool, next_key: bool = False
+        self,
+        attempt: "Attempt",
+        send: Send,
+        failure: Failure,
+        *,
+        certainty: Certainty = Certainty.EXACT,
+        goes_on: bool = False,
     ) -> bool:
-        goes_on = next_key and not is_last
-        attempt.settle(Certainty.EXACT, error_code=failure.code, final=not goes_on)
+        attempt.settle(certainty, error_code=failure.code, final=not goes_on)
         if goes_on:
             return False
         await self._answer_failure(send, failure)
@@ -297,6 +310,7 @@ class Call:
             headers.append((b"content-length", b"%d" % length))
         else:
             headers += _STREAM_HEADERS
+        self._has_begun_answer = True
         await send({"type": "http.response.start", "status": status, "headers": headers})
 
     def _reply_context(self) -> ReplyContext:
@@ -325,7 +339,7 @@ class Call:
             id=self._inbound.id if number == 1 else uuid7(now_us),
             request_id=self._inbound.request_id,
             kind="live",
-            dialect="count_tokens" if self._is_count else self._dialect.name,
+            dialect=_COUNT_TOKENS if self._is_count else self._dialect.name,
             workspace=self._key.workspace,
             gateway_key=self._key.id,
             provider_key=candidate.key.id,
@@ -378,12 +392,8 @@ class Attempt:
         """Milliseconds since the attempt began."""
         return round((time.perf_counter() - self._begun) * 1000)
 
-    def settle_answer(self, body: bytes, *, is_count: bool) -> None:
+    def settle_answer(self, body: bytes) -> None:
         """Settle by the usage in a whole answer."""
-        if is_count:
-            # Counting tokens uses none, and the provider says nothing of usage.
-            self.settle(Certainty.EXACT, counts=TokenCounts(0, 0, 0, 0, 0))
-            return
         try:
             counts = anthropic.parse_answer_usage(body)
         except UnreadableAnswer:
@@ -409,17 +419,16 @@ class Attempt:
                 error_code=_code_of(meter) if meter.error or broke_off or not meter.is_complete else "",
             )
 
-    def settle_interrupted(self, *, by_client: bool) -> None:
-        """Settle a call that was cut short from our side: the client left, or the gateway is stopping."""
-        code = "client_closed_request" if by_client else "gateway_stopped"
+    def settle_interrupted(self, error_code: str) -> None:
+        """Settle a call that was cut short from our side: the client left, the gateway is stopping or failed."""
         meter = self.meter
         if meter is not None and meter.is_complete:
             self.settle_stream(broke_off=False)
         elif meter is not None and meter.counts.is_known:
-            self.settle(Certainty.ESTIMATED, counts=_with_estimate(meter), error_code=code)
+            self.settle(Certainty.ESTIMATED, counts=_with_estimate(meter), error_code=error_code)
         else:
             # The provider may have worked on it, and said nothing of it yet.
-            self.settle(Certainty.UNKNOWN, error_code=code)
+            self.settle(Certainty.UNKNOWN, error_code=error_code)
 
     def settle(
         self,
@@ -433,6 +442,9 @@ class Attempt:
         if self._is_settled:
             return
         self._is_settled = True
+        if self.opened.dialect == _COUNT_TOKENS:
+            # Counting uses no tokens, and no answer says so.
+            certainty, counts = Certainty.EXACT, _NO_TOKENS
         latency_ms = self.elapsed_ms()
         how = AttemptSettled(
             certainty=certainty,

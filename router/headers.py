@@ -34,9 +34,10 @@ _STOPPED_REQUEST_HEADERS: Final = frozenset(
         "x-real-ip",
     ]
 )
-# Not the client's business, or no longer true.
+# Not the client's business, or no longer true; some proxies repeat the credential they were sent.
 _STOPPED_REPLY_HEADERS: Final = frozenset(
     [
+        b"authorization",
         b"connection",
         b"content-encoding",
         b"content-length",
@@ -45,6 +46,7 @@ _STOPPED_REPLY_HEADERS: Final = frozenset(
         b"server",
         b"set-cookie",
         b"transfer-encoding",
+        b"x-api-key",
     ]
 )
 # What is metered and passed on byte for byte must not arrive compressed.

@@ -1,8 +1,13 @@
 """The main job: from a stored key to the same numbers in the answer, the ledger and the rollup."""
 
+import socket
+from typing import Any
+
 import pytest
 
-from tests.router.conftest import PROVIDER_SECRET, Rig, message_body
+from keys.services import edit_provider_key
+from providers.secret import Secret
+from tests.router.conftest import PROVIDER_SECRET, Rig, message_body, wait_for
 from tests.stub import Reply, counts_of
 from usage.models import Rollup
 
@@ -91,6 +96,24 @@ def test_secret_repeated_in_an_error_is_masked(rig: Rig) -> None:
     assert "invalid x-api-key ***" in response.text
 
 
+def test_secret_repeated_in_a_streams_error_is_masked(rig: Rig) -> None:
+    error = {"type": "error", "error": {"type": "api_error", "message": f"upstream refused {PROVIDER_SECRET}"}}
+    rig.stub.replies.append(Reply.of_events([error]))
+
+    response = rig.messages(stream=True)
+
+    assert PROVIDER_SECRET not in response.text
+    assert "upstream refused ***" in response.text
+
+
+def test_credential_repeated_in_a_reply_header_stops_here(rig: Rig) -> None:
+    rig.stub.replies.append(Reply.of_json({"type": "message"}, headers={"x-api-key": PROVIDER_SECRET}))
+
+    response = rig.messages()
+
+    assert "x-api-key" not in response.headers
+
+
 def test_success_without_usage_is_not_known_rather_than_zero(rig: Rig) -> None:
     rig.stub.replies.append(Reply.of_json({"type": "message", "content": []}))
 
@@ -109,14 +132,37 @@ def test_stream_counts_equal_the_providers(rig: Rig) -> None:
     assert (row.certainty, row.stream) == ("exact", True)
 
 
-def test_unreachable_provider_is_a_502_and_a_row(rig: Rig) -> None:
+def test_provider_that_hangs_up_may_have_worked_on_the_request(rig: Rig) -> None:
     rig.stub.replies.append(Reply(cut_after=-1))
 
     response = rig.messages()
 
     [row] = rig.ledger()
     assert response.status_code == 502
-    assert (row.status, row.error_code) == (None, "provider_error")
+    assert (row.status, row.error_code, row.certainty) == (None, "provider_error", "unknown")
+
+
+def test_unreachable_provider_is_a_502_and_used_nothing(rig: Rig, settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings.ALLOWED_ORIGINS = frozenset([nowhere])
+    edit_provider_key(rig.provider_key, changes={"base_url": nowhere}, secret=Secret(PROVIDER_SECRET), actor=None)
+
+    wait_for(lambda: rig.messages().status_code == 502 or None)
+
+    row = rig.ledger()[-1]
+    assert (row.status, row.error_code, row.certainty) == (None, "provider_error", "exact")
+
+
+def test_answer_that_never_comes_is_not_known_rather_than_free(rig: Rig) -> None:
+    rig.stub.replies.append(Reply(stall_after=-1))
+    body = {"model": "anthropic/claude-sonnet-4-6", "messages": message_body()["messages"]}
+
+    response = rig.post("/v3/router/chat/completions", body | {"timeout": {"call_timeout": 200}})
+
+    [row] = rig.ledger()
+    assert response.status_code == 504
+    assert (row.error_code, row.certainty) == ("provider_timeout", "unknown")
 
 
 def test_answers_are_asked_for_uncompressed(rig: Rig) -> None:
