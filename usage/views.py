@@ -1,7 +1,6 @@
 """The usage pages. Every figure on them comes from ``usage.queries``."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,13 +15,10 @@ from keys.models import ProviderKey
 from teams.access import Right, WorkspaceRequest, requires
 from teams.models import GatewayKey
 from usage.attention import concerns
-from usage.charts import CHART_MEASURES, chart_of
 from usage.exports import CONTENT_TYPE, file_name, report_as_csv
 from usage.forms import (
     DIMENSION_LABELS,
-    FILTERS,
     GRAIN_LABELS,
-    RANGES,
     Breakdown,
     Period,
     query_string,
@@ -30,7 +26,8 @@ from usage.forms import (
     read_period,
 )
 from usage.measures import usd
-from usage.models import Attempt, Rollup
+from usage.models import Rollup
+from usage.page_parts import chart_context, chart_measure, filter_choices, period_context, token_rows
 from usage.queries import UsageReport, freshness, usage_report, usage_reports
 from usage.ranges import DAY, Grain, month_bounds
 from usage.report_sql import Cut, UsageError
@@ -40,13 +37,6 @@ LATEST_REQUESTS = 8
 TOP_ROWS = 8
 # A page with more rows is a file: the CSV has them all.
 MOST_TABLE_ROWS = 150
-TOKEN_CLASSES = {
-    "Uncached input": "uncached_input",
-    "Cache read": "cache_read_input",
-    "Cache write, 5 m": "cache_write_5m_input",
-    "Cache write, 1 h": "cache_write_1h_input",
-    "Output": "output",
-}
 MONTH_TABLES = ("model", "provider_key", "gateway_key")
 
 
@@ -57,13 +47,13 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
     if not has_requests(request.workspace):
         return _render(request, "usage/first_steps.html", _first_steps(request), _viewer_zone(request))
     period = read_period(request)
-    measure = _chart_measure(request)
+    measure = chart_measure(request)
     by_time, *tables = _overview_reports(request, period)
     totals = usage_report(request.workspace, begin=period.begin, end=period.end, grain=Grain.TOTAL, with_latency=True)
     before = by_time.span.before
     earlier = usage_report(request.workspace, begin=before.begin, end=before.end, grain=Grain.TOTAL)
     context = {
-        **_period_context(request, period, query_string({"grain": str(period.grain), "group_by": "model"})),
+        **period_context(request, period, query_string({"grain": str(period.grain), "group_by": "model"})),
         "freshness": by_time.freshness,
         "concerns": concerns(request.workspace, tables[0]),
         "totals": by_time.totals,
@@ -73,7 +63,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         "top_rows": TOP_ROWS,
         "top_slice": f":{TOP_ROWS}",
         "requests": list_requests(request.workspace, limit=LATEST_REQUESTS).requests,
-        **_chart_context(by_time, measure),
+        **chart_context(by_time, measure),
     }
     return _render(request, "usage/overview.html", context, period.zone)
 
@@ -85,11 +75,11 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
     period = read_period(request)
     breakdown = read_breakdown(request.GET, period)
     context = {
-        **_period_context(request, period, query_string(breakdown.parameters)),
+        **period_context(request, period, query_string(breakdown.parameters)),
         "breakdown": breakdown,
         "dimensions": DIMENSION_LABELS,
         "grains": [(grain.value, label) for grain, label in GRAIN_LABELS.items()],
-        "filters": _filter_choices(request, period, breakdown),
+        "filters": filter_choices(request, period, breakdown),
         "freshness": freshness(),
     }
     try:
@@ -100,7 +90,7 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
         "report": report,
         "rows": report.rows[:MOST_TABLE_ROWS],
         "hidden_rows": max(0, len(report.rows) - MOST_TABLE_ROWS),
-        **_chart_context(report, _chart_measure(request)),
+        **chart_context(report, chart_measure(request)),
     }
     return _render(request, "usage/usage.html", context, period.zone)
 
@@ -156,7 +146,7 @@ def request_detail(request: WorkspaceRequest, request_id: str) -> HttpResponse:
         "answer": entries[-1],
         "cost_usd": usd(sum(attempt.cost_nano for attempt in attempts)),
         "has_attempts": bool(attempts),
-        "token_rows": _token_rows(attempts),
+        "token_rows": token_rows(attempts),
     }
     return _render(request, "usage/request_detail.html", context, _viewer_zone(request))
 
@@ -218,59 +208,6 @@ def _breakdown_report(request: WorkspaceRequest, period: Period, breakdown: Brea
     )
 
 
-def _filter_choices(
-    request: WorkspaceRequest, period: Period, breakdown: Breakdown
-) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-    """Return per dimension its name, label and what the period has of it: value, label, and whether it is chosen."""
-    names = [name for name in FILTERS if name not in ("kind", "provider_key_version")]
-    cuts = [Cut((name,), is_over_time=False) for name in names]
-    reports = usage_reports(
-        request.workspace,
-        cuts,
-        begin=period.begin,
-        end=period.end,
-        grain=Grain.TOTAL,
-        filters={"kind": breakdown.filters.get("kind", ["live"])},
-    )
-    choices = []
-    for name, report in zip(names, reports, strict=True):
-        chosen = breakdown.filters.get(name, [])
-        found = {
-            str(row.dimensions[name]): str(row.dimensions.get(f"{name}_name") or row.dimensions[name])
-            for row in report.rows
-            if row.dimensions[name]
-        }
-        # What was chosen stays to be seen, even if this period has nothing of it.
-        listed = found | {value: value for value in chosen if value not in found}
-        choices.append(
-            (name, DIMENSION_LABELS[name], [(value, label, value in chosen) for value, label in listed.items()])
-        )
-    kinds = breakdown.filters.get("kind", ["live"])
-    choices.append(
-        ("kind", "Kind", [(value, label, value in kinds) for value, label in (("live", "Live"), ("test", "Test"))])
-    )
-    return [choice for choice in choices if choice[2]]
-
-
-def _period_context(request: WorkspaceRequest, period: Period, breakdown: str) -> dict[str, Any]:
-    """Return what the bar with the ranges needs; ``breakdown`` is the rest of the address of what is shown."""
-    own_zone = request.user.time_zone
-    other_zone = own_zone if period.zone == period.workspace_zone else period.workspace_zone.key
-    csv = reverse("usage:csv", args=[request.workspace.slug])
-    page = reverse("usage:usage", args=[request.workspace.slug])
-    return {
-        "period": period,
-        "ranges": [(name, label) for name, (label, _) in RANGES.items()],
-        "other_zone": other_zone if other_zone != period.zone.key else "",
-        "csv_url": f"{csv}?{query_string(period.fixed_parameters)}&{breakdown}",
-        "link": request.build_absolute_uri(f"{page}?{query_string(period.fixed_parameters)}&{breakdown}"),
-    }
-
-
-def _chart_context(report: UsageReport, measure: str) -> dict[str, Any]:
-    return {"chart": chart_of(report, measure), "measure": measure, "measures": CHART_MEASURES}
-
-
 def _month_csv(request: WorkspaceRequest, period: Period, dimension: str) -> str:
     asked = query_string(period.fixed_parameters, {"grain": str(Grain.TOTAL), "group_by": dimension})
     return f"{reverse('usage:csv', args=[request.workspace.slug])}?{asked}"
@@ -290,24 +227,6 @@ def _first_steps(request: WorkspaceRequest) -> dict[str, Any]:
         "may_create": request.may(Right.OWN_GATEWAY_KEYS),
         "freshness": freshness(),
     }
-
-
-def _token_rows(attempts: list[Attempt]) -> list[tuple[str, list[tuple[int | None, Decimal | None]]]]:
-    """Return per token class its name and each attempt's tokens and cost; None where they are not known."""
-    rows = []
-    for label, name in TOKEN_CLASSES.items():
-        cells = []
-        for attempt in attempts:
-            nano = getattr(attempt, f"{name}_cost_nano")
-            tokens = getattr(attempt, f"{name}_tokens")
-            cells.append((tokens, None if nano is None or tokens is None else usd(nano)))
-        rows.append((label, cells))
-    return rows
-
-
-def _chart_measure(request: WorkspaceRequest) -> str:
-    measure = request.GET.get("measure", "")
-    return measure if measure in CHART_MEASURES else "cost_usd"
 
 
 def _viewer_zone(request: WorkspaceRequest) -> ZoneInfo:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains
@@ -442,3 +444,16 @@ def test_csv_of_a_month_has_the_totals_of_its_page(client: Client, workspace: Wo
 @pytest.mark.parametrize(("year", "month"), [(2026, 13), (2026, 0), (0, 1), (9999, 12), (99_999, 1)])
 def test_month_that_is_none_is_not_found(client: Client, workspace: Workspace, year: int, month: int) -> None:
     assert client.get(address("month", year, month)).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["usage", "requests", "reports"])
+def test_queries_do_not_grow_with_rows(client: Client, counted: Workspace, page: str) -> None:
+    with CaptureQueriesContext(connection) as few:
+        client.get(address(page))
+    keys = [make_gateway_key(counted, name=f"app {number}").key.pk for number in range(5)]
+    record(*(make_record(counted, at=timezone.now(), gateway_key=key) for key in keys for _ in range(4)))
+
+    with CaptureQueriesContext(connection) as many:
+        client.get(address(page))
+
+    assert len(many) == len(few)
