@@ -1,4 +1,4 @@
-"""The whole product on real parts, and a browser in front of it.
+"""The whole product on real parts, one for each module of tests, and a browser in front of it.
 
 One uvicorn serves web and gateway, a Celery worker makes the test calls, ship_usage's loop fills the ledger; behind
 them is the simulator. Playwright leaves an event loop running in the main thread, which Django takes for async code.
@@ -25,8 +25,11 @@ from router.shipping import OutboxReader
 from teams.models import Role, User, Workspace
 from teams.services import ensure_workspace, setup_link
 from tests.factories import make_member
+from tests.gateway import transactional_db
 from tests.router.conftest import running_gateway
 from tests.simulator.running import Running
+
+__all__ = ["transactional_db"]
 
 # What Chromium says of every answer that is not a success, though these are meant: 422 brings a form's errors.
 EXPECTED_CONSOLE = ("status of 404", "status of 422")
@@ -42,8 +45,9 @@ class Product:
     workspace: Workspace
 
     def sign_in(self, page: Page, email: str = "ada@example.com", role: Role = Role.OWNER) -> User:
-        """Make a member with ``role`` and give the page's browser a session of theirs."""
-        member, client = make_member(self.workspace, email, role), Client()
+        """Give the page's browser a session of a member with ``role``, made here if they are new."""
+        member, client = User.objects.filter(email=email).first(), Client()
+        member = member or make_member(self.workspace, email, role)
         client.force_login(member)
         cookie = client.cookies[settings.SESSION_COOKIE_NAME]
         page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": self.url}])
@@ -92,9 +96,9 @@ def page(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-@pytest.fixture
-def product(transactional_db: None, tmp_path: Path) -> Iterator[Product]:
-    outbox = tmp_path / "outbox"
+@pytest.fixture(scope="module")
+def product(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    outbox = tmp_path_factory.mktemp("product") / "outbox"
     with (
         Running() as simulator,
         override_settings(

@@ -14,7 +14,8 @@ ADMIN_KEY = "sk-ant-admin01-0123456789012345678901"
 
 @pytest.fixture
 def byok(page: Page, product: Product) -> Page:
-    """The page of provider keys, opened by the owner."""
+    """The page of provider keys, where there are none yet, opened by the owner."""
+    ProviderKey.objects.all().delete()
     product.sign_in(page)
     page.goto(f"{product.url}/w/default/byok/")
     return page

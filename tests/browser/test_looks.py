@@ -9,17 +9,21 @@ from playwright.sync_api import Page
 
 from keys.services import add_version
 from providers.secret import Secret
-from teams.models import User
+from teams.models import Role
 from tests.browser.conftest import Product
-from tests.factories import make_gateway_key, make_provider_key
+from tests.factories import make_gateway_key, make_member, make_provider_key
 from tests.usage.samples import make_record, record
 
 pytestmark = pytest.mark.browser
 
+OWNER = "owner@example.com"
 
-def fill(product: Product, owner: User) -> dict[str, str]:
-    """Put something on every page, and return their paths by what they are called."""
+
+@pytest.fixture(scope="module")
+def paths(product: Product) -> dict[str, str]:
+    """What the pages are called, and their paths; there is something on each."""
     workspace = product.workspace
+    owner = make_member(workspace, OWNER, Role.OWNER)
     key = make_provider_key(workspace, base_url=product.simulator_origin)
     add_version(key, secret=Secret("sk-ant-sim-acme-the-next"), actor=owner)
     gateway_key = make_gateway_key(workspace, owner=owner).key
@@ -56,8 +60,8 @@ def fill(product: Product, owner: User) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_every_page_can_be_read_by_everybody(page: Page, product: Product, scheme: str) -> None:
-    paths = fill(product, product.sign_in(page))
+def test_every_page_can_be_read_by_everybody(page: Page, product: Product, paths: dict[str, str], scheme: str) -> None:
+    product.sign_in(page, OWNER)
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
 
     complaints = {name: found for name, path in paths.items() if (found := complaints_about(page, product.url + path))}
@@ -66,8 +70,8 @@ def test_every_page_can_be_read_by_everybody(page: Page, product: Product, schem
 
 
 @pytest.mark.parametrize("width", [375, pytest.param(768, marks=pytest.mark.slow), 1440])
-def test_no_page_is_wider_than_its_window(page: Page, product: Product, width: int) -> None:
-    paths = fill(product, product.sign_in(page))
+def test_no_page_is_wider_than_its_window(page: Page, product: Product, paths: dict[str, str], width: int) -> None:
+    product.sign_in(page, OWNER)
     page.set_viewport_size({"width": width, "height": 800})
 
     too_wide = {name: excess for name, path in paths.items() if (excess := excess_of(page, product.url + path)) > 0}
