@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # An attempt that is open for longer is written to the ledger as such, so that pages can show it.
 SHOW_OPEN_AFTER_S = 2.0
+# With the ledger away the outbox grows on the disk, not in this process: beyond this it reads no further log.
+MOST_WAITING = 20_000
 
 
 @dataclass
@@ -36,10 +38,6 @@ class Sweep:
     attempts: list[AttemptRecord]
     refusals: list[RefusalRecord]
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.attempts and not self.refusals
-
 
 class OutboxReader:
     """Follows all writers of one outbox folder."""
@@ -52,14 +50,20 @@ class OutboxReader:
         self._settled: dict[UUID, AttemptRecord] = {}
         self._refusals: list[RefusalRecord] = []
         self._dead: list[Path] = []
+        self.has_more = False
 
     def sweep(self, now: float | None = None) -> Sweep:
-        """Return all that is to be counted now. It is returned again until ``confirm`` is called."""
+        """Return what is to be counted now; ``has_more`` then tells whether logs were left for the next time.
+
+        It is returned again until ``confirm`` is called.
+        """
         locks = sorted(self._directory.glob("*.lock"))
         # The locks are looked at before the logs: a writer that ends in between is dealt with next time.
         dead = [lock for lock in locks if not is_writer_alive(lock)]
-        for path in sorted(self._directory.glob("*.log")):
-            self._read(self._segments.setdefault(path, _Segment(path)))
+        self._read_logs()
+        if self.has_more:
+            # What a dead writer left open is known once all of its logs are read.
+            dead = []
         for lock in dead:
             self._settle_orphans(lock)
         self._dead = dead
@@ -97,6 +101,14 @@ class OutboxReader:
             for segment in complete:
                 if not segment.open_ids:
                     self._drop(segment)
+
+    def _read_logs(self) -> None:
+        self.has_more = False
+        for path in sorted(self._directory.glob("*.log")):
+            if len(self._settled) + len(self._refusals) >= MOST_WAITING:
+                self.has_more = True
+                return
+            self._read(self._segments.setdefault(path, _Segment(path)))
 
     def _read(self, segment: _Segment) -> None:
         with segment.path.open("rb") as file:

@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from providers.base import TokenCounts
+from router import shipping
 from router.outbox import OutboxUnavailable, OutboxWriter, read_entries
-from router.shipping import OutboxReader
+from router.shipping import OutboxReader, Sweep
 from usage.records import AttemptOpened, AttemptSettled, Certainty, RefusalRecord, uuid7
 
 COUNTS = TokenCounts(1, 2, 3, 4, 5)
@@ -87,7 +88,7 @@ async def test_long_open_attempt_is_shown_as_open_once(tmp_path: Path) -> None:
     second = reader.sweep(now=11)
 
     assert [record.settled for record in first.attempts] == [None]
-    assert second.is_empty
+    assert second == Sweep([], [])
 
 
 async def test_open_attempt_of_a_closed_writer_is_not_known(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ async def test_refusals_are_taken_once(tmp_path: Path) -> None:
     reader.confirm(sweep)
 
     assert sweep.refusals == [refusal]
-    assert reader.sweep(now=0).is_empty
+    assert reader.sweep(now=0) == Sweep([], [])
 
 
 async def test_full_disk_refuses_the_attempt_and_recovers(tmp_path: Path) -> None:
@@ -225,3 +226,26 @@ async def test_disk_that_fails_a_flush_refuses_all_who_wait_for_it(
     outcomes = await asyncio.gather(*(writer.open(opened()) for _ in range(3)), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [OutboxUnavailable] * 3
+
+
+async def test_long_outage_of_the_ledger_stays_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "MOST_WAITING", 2)
+    writer, reader = OutboxWriter(tmp_path, segment_bytes=500), OutboxReader(tmp_path)
+    left_open = opened()
+    await writer.open(left_open)
+    for _ in range(9):
+        attempt = opened()
+        await writer.open(attempt)
+        writer.settle(attempt.id, settled())
+    writer.close()
+
+    first, again = reader.sweep(now=0), reader.sweep(now=0)
+
+    assert len(first.attempts) < 9
+    assert (again, reader.has_more) == (first, True)
+    counted = take(reader)
+    while reader.has_more:
+        counted += take(reader)
+    assert [certainty for _, certainty in counted].count("exact") == 9
+    assert counted[-1] == (left_open.id, "unknown")
+    assert list(tmp_path.iterdir()) == []

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from providers.base import TokenCounts
+from router import shipping
 from router.management.commands.ship_usage import ship
 from router.outbox import OutboxWriter
 from router.shipping import OutboxReader
@@ -31,3 +33,11 @@ def test_record_the_ledger_refuses_counts_as_not_known_and_holds_nobody_up(db: N
     assert Attempt.objects.get(pk=first).certainty == "unknown"
     assert Attempt.objects.get(pk=second).certainty == "exact"
     assert sum(Rollup.objects.values_list("attempts", flat=True)) == 2
+
+
+def test_backlog_is_shipped_to_its_end_at_once(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "MOST_WAITING", 1)
+    for _ in range(3):
+        asyncio.run(_write(tmp_path, settled(), settled()))
+
+    assert ship(OutboxReader(tmp_path)) == 6

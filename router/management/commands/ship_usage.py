@@ -44,8 +44,16 @@ class Command(BaseCommand):
 
 def ship(reader: OutboxReader) -> int:
     """Count all that is in the outbox now; return how many attempts were settled."""
-    looked_at, sweep = datetime.now(UTC), reader.sweep()
-    settled = 0
+    looked_at = datetime.now(UTC)
+    settled = _ship_sweep(reader)
+    while reader.has_more:
+        settled += _ship_sweep(reader)
+    note_shipment(socket.gethostname(), counted_until=looked_at, waiting=reader.waiting)
+    return settled
+
+
+def _ship_sweep(reader: OutboxReader) -> int:
+    sweep, settled = reader.sweep(), 0
     for begin in range(0, len(sweep.attempts), BATCH):
         batch = sweep.attempts[begin : begin + BATCH]
         settled += record(batch)
@@ -53,7 +61,6 @@ def ship(reader: OutboxReader) -> int:
     record_refusals(sweep.refusals)
     reader.confirm(Sweep([], sweep.refusals))
     reader.tidy()
-    note_shipment(socket.gethostname(), counted_until=looked_at, waiting=reader.waiting)
     return settled
 
 
