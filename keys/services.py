@@ -32,7 +32,6 @@ from teams.models import Workspace
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_GRACE = timedelta(hours=24)
 TEST_CALL_TIMEOUT_S = 20.0
 SIMULATOR_START_S = 10.0
 # A call still marked as running after this long lost its worker.

@@ -18,10 +18,6 @@ def _listed(name: str) -> list[str]:
     return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
 
 
-def _flag(name: str, *, default: bool) -> bool:
-    return os.environ.get(name, "1" if default else "0").lower() in ("1", "true", "yes", "on")
-
-
 # Where it runs
 
 DATA_DIR = Path(os.environ.get("ORQADMIN_DATA_DIR", BASE_DIR / "var")).resolve()

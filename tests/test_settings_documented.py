@@ -23,7 +23,7 @@ def variables_read(source: Path) -> Iterator[str]:
         if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
             continue
         called = ast.unparse(node.func)
-        if called in ("os.environ.get", "os.getenv", "_listed", "_flag"):
+        if called in ("os.environ.get", "os.getenv", "_listed"):
             yield node.args[0].value
 
 

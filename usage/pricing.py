@@ -9,7 +9,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from catalog.prices import Rates
 from providers.base import TokenCounts
 
-NANO_USD = Decimal("1e-9")
 _NANO_PER_RATE = Decimal(1000)
 
 
