@@ -71,9 +71,10 @@ def _opened(call: TestCall) -> AttemptOpened:
 
 def _settled(opened: AttemptOpened, result: TestResult) -> AttemptSettled:
     is_ok = result.outcome == Outcome.OK
+    # A refused or unsent message used no tokens; of a success without usage, or no answer in time, that is not known.
+    is_certain = result.counts.is_known or result.outcome not in (Outcome.OK, Outcome.TIMEOUT)
     return AttemptSettled(
-        # A refused or unsent message used no tokens; a success without usage is not known.
-        certainty=Certainty.EXACT if result.counts.is_known or not is_ok else Certainty.UNKNOWN,
+        certainty=Certainty.EXACT if is_certain else Certainty.UNKNOWN,
         status=result.status,
         error_code="" if is_ok else result.outcome,
         final=True,

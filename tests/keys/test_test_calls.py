@@ -222,6 +222,18 @@ def test_a_message_answered_without_usage_is_not_known(version: KeyVersion, stub
     assert Attempt.objects.get().certainty == "unknown"
 
 
+def test_a_message_never_answered_may_have_used_tokens(
+    version: KeyVersion, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "TEST_CALL_TIMEOUT_S", 0.2)
+    stub.replies.append(Reply(stall_after=-1))
+
+    run(version, Kind.MESSAGE, MODEL)
+
+    row = Attempt.objects.get()
+    assert (row.error_code, row.certainty) == ("timeout", "unknown")
+
+
 def test_a_check_is_no_ledger_row(version: KeyVersion) -> None:
     run(version)
 
