@@ -170,11 +170,15 @@ def _abandoned(attempt: Attempt) -> AttemptSettled:
 
 
 def _ledger_row(record: AttemptRecord, prices: PriceTable, zones: dict[UUID, str]) -> dict[str, Any]:
-    opened, settled = record.opened, record.settled
+    row = _opened_columns(record.opened, zones)
+    return row | (_OPEN_COLUMNS if record.settled is None else _settled_columns(record.opened, record.settled, prices))
+
+
+def _opened_columns(opened: AttemptOpened, zones: dict[UUID, str]) -> dict[str, Any]:
     started_at = _time(opened.started_at_us)
     # Without one the workspace is gone: its attempts count all the same, but no page asks for its days.
     zone = zones.get(opened.workspace)
-    row: dict[str, Any] = {
+    return {
         "id": str(opened.id),
         "request_id": opened.request_id,
         "attempt": opened.attempt,
@@ -197,42 +201,43 @@ def _ledger_row(record: AttemptRecord, prices: PriceTable, zones: dict[UUID, str
         "local_day": zone and started_at.astimezone(ZoneInfo(zone)).date().isoformat(),
         "time_zone": zone,
     }
-    if settled is None:
-        return row | {
-            "state": "open",
-            "final": False,
-            "error_code": "",
-            "model_served": "",
-            "upstream_request_id": "",
-            "is_unpriced": False,
-        }
+
+
+# Of an attempt that is still open there is nothing to tell yet, and not every column can be null.
+_OPEN_COLUMNS: dict[str, Any] = {
+    "state": "open",
+    "final": False,
+    "error_code": "",
+    "model_served": "",
+    "upstream_request_id": "",
+    "is_unpriced": False,
+}
+
+
+def _settled_columns(opened: AttemptOpened, settled: AttemptSettled, prices: PriceTable) -> dict[str, Any]:
     counts = settled.counts
-    price = prices.at(opened.provider, opened.model, started_at)
-    cost = price_counts(counts, price.rates(input_tokens=counts.input_total))
-    return (
-        row
-        | {
-            "state": "settled",
-            "certainty": settled.certainty,
-            "status": settled.status,
-            "error_code": settled.error_code,
-            "final": settled.final,
-            "ended_at": _time(settled.ended_at_us).isoformat(),
-            "latency_ms": settled.latency_ms,
-            "ttft_ms": settled.ttft_ms,
-            "model_served": _clean(settled.model_served),
-            "upstream_request_id": _clean(settled.upstream_request_id),
-            "uncached_input_tokens": counts.uncached_input,
-            "cache_read_input_tokens": counts.cache_read_input,
-            "cache_write_5m_input_tokens": counts.cache_write_5m_input,
-            "cache_write_1h_input_tokens": counts.cache_write_1h_input,
-            "output_tokens": counts.output,
-            "reasoning_output_tokens": counts.reasoning_output,
-            "web_searches": counts.web_searches,
-            "price_id": price.id,
-        }
-        | _cost_columns(cost)
-    )
+    price = prices.at(opened.provider, opened.model, _time(opened.started_at_us))
+    columns = {
+        "state": "settled",
+        "certainty": settled.certainty,
+        "status": settled.status,
+        "error_code": settled.error_code,
+        "final": settled.final,
+        "ended_at": _time(settled.ended_at_us).isoformat(),
+        "latency_ms": settled.latency_ms,
+        "ttft_ms": settled.ttft_ms,
+        "model_served": _clean(settled.model_served),
+        "upstream_request_id": _clean(settled.upstream_request_id),
+        "uncached_input_tokens": counts.uncached_input,
+        "cache_read_input_tokens": counts.cache_read_input,
+        "cache_write_5m_input_tokens": counts.cache_write_5m_input,
+        "cache_write_1h_input_tokens": counts.cache_write_1h_input,
+        "output_tokens": counts.output,
+        "reasoning_output_tokens": counts.reasoning_output,
+        "web_searches": counts.web_searches,
+        "price_id": price.id,
+    }
+    return columns | _cost_columns(price_counts(counts, price.rates(input_tokens=counts.input_total)))
 
 
 def _cost_columns(cost: Cost) -> dict[str, Any]:
