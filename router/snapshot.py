@@ -105,7 +105,9 @@ class SnapshotHolder:
         """Build a new snapshot in a thread and put it in place."""
         self.current = await asyncio.to_thread(_in_own_connection, load_snapshot)
         self.loaded.set()
-        # What was built now stays: the garbage collector need not walk through it again and again.
+        # What was built now stays: the garbage collector need not walk through it again and again. Collected first, for
+        # a cycle that is frozen as garbage would never be freed.
+        gc.collect()
         gc.freeze()
 
     async def follow(self, connect: Callable[[], Any]) -> None:
