@@ -23,7 +23,7 @@ class Certainty(StrEnum):
     EXACT = "exact"
     PARTIAL = "partial"  # the upstream broke off
     ESTIMATED = "estimated"  # the client left; output is estimated from the text received
-    UNKNOWN = "unknown"  # the process died, or a success came without usage
+    UNKNOWN = "unknown"  # the process died, no answer came, or a success came without usage
 
 
 class AttemptOpened(msgspec.Struct, array_like=True, frozen=True):
