@@ -11,8 +11,8 @@ from providers.base import TokenCounts
 from teams.models import Workspace
 from tests.api.conftest import Api
 from tests.factories import make_gateway_key, make_provider_key
-from tests.usage.samples import COUNTS, make_opened, make_record, microseconds, record
-from usage.records import AttemptRecord, Certainty, RefusalRecord, uuid7
+from tests.usage.samples import COUNTS, make_opened, make_record, record
+from usage.records import AttemptRecord, Certainty, RefusalRecord, microseconds_of, uuid7
 from usage.services import record_refusals
 
 
@@ -21,7 +21,7 @@ def seconds_ago(seconds: float) -> Any:
 
 
 def refuse(workspace: Workspace, *, at: Any, **fields: Any) -> RefusalRecord:
-    at_us = microseconds(at)
+    at_us = microseconds_of(at)
     defaults: dict[str, Any] = {
         "id": uuid7(at_us),
         "request_id": uuid7(at_us).hex,
