@@ -40,6 +40,7 @@ class SecretForm(forms.Form):
     def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
         super().__init__(*args, **options)
         self.provider = provider
+        self.fields["secret"].label = f"{provider.name} API Key"
         self.fields["secret"].widget.attrs["placeholder"] = provider.key_hint
 
     def clean(self) -> dict[str, Any]:
