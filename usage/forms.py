@@ -1,7 +1,7 @@
 """What the usage pages are asked in their addresses: a period, and how to cut and filter it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -118,6 +118,9 @@ class PeriodForm(forms.Form):
             return cleaned
         if begin is None or end is None:
             raise forms.ValidationError("Give both ends of the range.")
+        # In UTC, for within one zone Python compares what the clock shows.
+        begin = cleaned["begin"] = begin.astimezone(UTC)
+        end = cleaned["end"] = end.astimezone(UTC)
         if begin >= end:
             raise forms.ValidationError("The range ends before it begins.")
         if end - begin > timedelta(days=LONGEST_DAYS):

@@ -7,7 +7,7 @@ therefore exact whatever Celery has or has not aggregated yet.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -181,8 +181,9 @@ def _question(
     zone: ZoneInfo,
     filters: Mapping[str, str | Sequence[str]],
 ) -> Question:
-    end = end or timezone.now() + timedelta(microseconds=1)
-    begin = begin or end - timedelta(days=DEFAULT_DAYS)
+    # In UTC, for within one zone Python compares what the clock shows.
+    end = (end or timezone.now() + timedelta(microseconds=1)).astimezone(UTC)
+    begin = (begin or end - timedelta(days=DEFAULT_DAYS)).astimezone(UTC)
     if begin > end:
         raise BadRange("The range ends before it begins.")
     if end - begin > timedelta(days=LONGEST_DAYS):

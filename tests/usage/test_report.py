@@ -386,3 +386,11 @@ def test_shipping_that_stopped_days_ago_is_behind(workspace: Workspace) -> None:
     Shipment.objects.create(host="a", counted_until=long_ago, seen_at=long_ago)
 
     assert report(workspace).freshness.is_behind
+
+
+def test_range_may_be_the_hour_that_comes_twice(workspace: Workspace) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=zone)
+    record(make_record(workspace, at=first))
+
+    assert report(workspace, begin=first, end=first.replace(fold=1)).totals.attempts == 1
