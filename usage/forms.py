@@ -25,6 +25,8 @@ RANGES: dict[str, tuple[str, timedelta]] = {
     "90d": ("90 d", timedelta(days=90)),
 }
 CUSTOM = "custom"
+# Beyond these clocks and zones are guesswork, and Python's dates end soon.
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 DEFAULT_RANGE = "30d"
 # Up to these lengths a chart has a readable number of buckets.
 _LONGEST_BY_GRAIN = (
@@ -118,6 +120,8 @@ class PeriodForm(forms.Form):
             return cleaned
         if begin is None or end is None:
             raise forms.ValidationError("Give both ends of the range.")
+        if not FIRST_YEAR <= begin.year <= end.year <= LAST_YEAR:
+            raise forms.ValidationError(f"Choose years from {FIRST_YEAR} to {LAST_YEAR}, the earlier end first.")
         # In UTC, for within one zone Python compares what the clock shows.
         begin = cleaned["begin"] = begin.astimezone(UTC)
         end = cleaned["end"] = end.astimezone(UTC)

@@ -214,7 +214,9 @@ def test_custom_range_is_in_the_zone_of_the_page(client: Client, workspace: Work
         ({"from": "2026-03-10T12:00", "to": "2026-03-10T11:00"}, "The range ends before it begins."),
         ({"from": "2026-03-10T12:00"}, "Give both ends of the range."),
         ({"from": "yesterday", "to": "2026-03-10T11:00"}, "Enter a valid date/time."),
-        ({"from": "1960-03-10T12:00", "to": "2026-03-10T11:00"}, "The range is longer than ten years."),
+        ({"from": "2010-03-10T12:00", "to": "2026-03-10T11:00"}, "The range is longer than ten years."),
+        ({"from": "0001-01-01T00:00", "to": "2026-03-10T11:00"}, "Choose years from 2000 to 2200"),
+        ({"from": "2026-03-10T11:00", "to": "9999-12-31T23:59"}, "Choose years from 2000 to 2200"),
     ],
 )
 def test_bad_custom_range_is_explained(client: Client, counted: Workspace, ends: dict[str, str], told: str) -> None:
