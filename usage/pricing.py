@@ -14,7 +14,7 @@ _NANO_PER_RATE = Decimal(1000)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Nano-dollars per class; None where tokens stand in a class that has no rate, or are not known."""
+    """Nano-dollars per class; None where tokens stand in a class that has no rate, 0 where none are known."""
 
     uncached_input: int | None
     cache_read_input: int | None
