@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client, override_settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
@@ -71,6 +71,8 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=executable)
         yield running
         running.close()
+        # Beside a running loop the main thread has connections of its own, which nobody else would close.
+        connections.close_all()
 
 
 @pytest.fixture

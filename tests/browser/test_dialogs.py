@@ -135,8 +135,9 @@ def test_a_test_message_is_told_without_reloading(byok: Page, product: Product) 
 
 
 def test_a_deleted_key_is_gone_from_the_list(byok: Page, product: Product) -> None:
-    key = make_provider_key(product.workspace)
+    key = make_provider_key(product.workspace, plaintext="sk-ant-sim-acme", base_url=product.simulator_origin)
     byok.goto(f"{product.url}{key.get_absolute_url()}")
+    expect(byok.locator("#checks").get_by_text("Working")).to_be_visible()
 
     byok.get_by_role("link", name="Delete").click()
     byok.get_by_label("to delete it").fill("Production")
