@@ -32,7 +32,9 @@ from teams.models import Workspace
 
 logger = logging.getLogger(__name__)
 
-TEST_CALL_TIMEOUT_S = 20.0
+TEST_CALL_STEP_TIMEOUT_S = 10.0
+TEST_CALL_ANSWER_TIMEOUT_S = 20.0
+LONGEST_TEST_ANSWER = 10 * 1024 * 1024
 SIMULATOR_START_S = 10.0
 # A call still marked as running after this long lost its worker.
 TEST_CALL_LOST_AFTER = timedelta(seconds=60)
@@ -351,11 +353,28 @@ def _wait_for_simulator(origin: str) -> None:
 
 def _send(outbound: Outbound, secret: Secret) -> httpx.Response:
     # No redirects and no proxies from the environment: the key goes to the allowed origin or nowhere.
-    with httpx.Client(timeout=TEST_CALL_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+    with httpx.Client(timeout=TEST_CALL_STEP_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
         request = client.build_request(
-            outbound.method, outbound.url, headers=dict(outbound.headers), content=outbound.body or None
+            outbound.method,
+            outbound.url,
+            headers={**outbound.headers, "accept-encoding": "identity"},
+            content=outbound.body or None,
         )
-        return client.send(request, auth=_CredentialAuth(outbound, secret))
+        response = client.send(request, auth=_CredentialAuth(outbound, secret), stream=True)
+        try:
+            return httpx.Response(response.status_code, headers=response.headers, content=_read_all(response))
+        finally:
+            response.close()
+
+
+def _read_all(response: httpx.Response) -> bytes:
+    # httpx limits each read; an answer that comes in drops is limited as a whole here.
+    deadline, body = time.monotonic() + TEST_CALL_ANSWER_TIMEOUT_S, b""
+    for chunk in response.iter_raw():
+        body += chunk
+        if time.monotonic() > deadline or len(body) > LONGEST_TEST_ANSWER:
+            raise httpx.ReadTimeout("The answer does not end.")
+    return body
 
 
 class _CredentialAuth(httpx.Auth):

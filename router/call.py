@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -42,7 +42,8 @@ CHARACTERS_PER_TOKEN = 3.5
 # More of a model's name than the ledger keeps is not recorded.
 LONGEST_NAME = 200
 
-_STREAM_HEADERS = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+Headers = Sequence[tuple[bytes, bytes]]
+_STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 # What makes the next key worth trying: this one is refused, whatever the request.
 _KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
 # After these the provider has seen nothing of the request; after any other failure it may have worked on it.
@@ -207,14 +208,14 @@ class Call:
             return
         attempt.settle_answer(body)
         if self._is_native:
-            await self._answer(send, response.status, body, response)
+            await self._answer(send, response.status, body, reply_headers(response.raw_headers))
             return
         try:
             rendered = self._dialect.render_answer(body, self._reply_context())
         except UnreadableAnswer:
             await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
             return
-        await self._answer(send, 200, rendered, response)
+        await self._answer(send, 200, rendered, reply_headers(response.raw_headers))
 
     async def _relay_error(
         self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send, *, is_last: bool
@@ -229,12 +230,13 @@ class Call:
             attempt.settle(Certainty.EXACT, error_code=failure.code, final=False)
             return False
         attempt.settle(Certainty.EXACT, error_code=failure.code)
-        masked = _mask(body, attempt.candidate)
+        names, values = [name for name, _ in response.raw_headers], [value for _, value in response.raw_headers]
+        masked, masked_message, *values = _mask([body, message.encode(), *values], attempt.candidate)
+        headers = reply_headers(zip(names, values, strict=True))
         if self._is_native:
-            await self._answer(send, response.status, masked, response)
+            await self._answer(send, response.status, masked, headers)
         else:
-            failure = failure_of(outcome, _mask(message.encode(), attempt.candidate).decode(errors="replace"))
-            await self._answer_failure(send, failure, response)
+            await self._answer_failure(send, failure_of(outcome, masked_message.decode(errors="replace")), headers)
         return True
 
     # Streams
@@ -243,11 +245,11 @@ class Call:
         meter = attempt.meter = StreamMeter()
         renderer = None if self._is_native else self._dialect.stream_renderer(self._reply_context())
         decoder = SSEDecoder()
-        await self._start(send, response.status, b"text/event-stream", response)
+        await self._start(send, response.status, b"text/event-stream", reply_headers(response.raw_headers))
         broke_off = False
         try:
             async for received in response.content.iter_any():
-                chunk = _mask(received, attempt.candidate) if b"error" in received else received
+                [chunk] = _mask([received], attempt.candidate) if b"error" in received else [received]
                 meter.feed(chunk)
                 if attempt.ttft_ms is None and meter.first_token_seen:
                     attempt.ttft_ms = attempt.elapsed_ms()
@@ -278,17 +280,15 @@ class Call:
         await self._answer_failure(send, failure)
         return True
 
-    async def _answer_failure(
-        self, send: Send, failure: Failure, upstream: aiohttp.ClientResponse | None = None
-    ) -> None:
+    async def _answer_failure(self, send: Send, failure: Failure, upstream_headers: Headers | None = None) -> None:
         body = self._dialect.render_error(
             failure.status, failure.code, failure.message, request_id=self._inbound.request_id
         )
         with suppress(OSError):
-            await self._answer(send, failure.status, body, upstream)
+            await self._answer(send, failure.status, body, upstream_headers)
 
-    async def _answer(self, send: Send, status: int, body: bytes, upstream: aiohttp.ClientResponse | None) -> None:
-        await self._start(send, status, b"application/json", upstream, length=len(body))
+    async def _answer(self, send: Send, status: int, body: bytes, upstream_headers: Headers | None) -> None:
+        await self._start(send, status, b"application/json", upstream_headers, length=len(body))
         await send({"type": "http.response.body", "body": body})
         self.is_answered = True
 
@@ -297,13 +297,12 @@ class Call:
         send: Send,
         status: int,
         content_type: bytes,
-        upstream: aiohttp.ClientResponse | None,
+        upstream_headers: Headers | None,
         *,
         length: int | None = None,
     ) -> None:
-        headers = reply_headers(upstream.raw_headers) if upstream else []
-        headers.append((b"x-orq-trace-id", self._inbound.request_id.encode()))
-        if not self._is_native or not upstream:
+        headers = [*(upstream_headers or ()), (b"x-orq-trace-id", self._inbound.request_id.encode())]
+        if not self._is_native or upstream_headers is None:
             headers = [header for header in headers if header[0] != b"content-type"]
             headers.append((b"content-type", content_type))
         if length is not None:
@@ -487,11 +486,12 @@ def _end_of(renderer: StreamRenderer, meter: StreamMeter, *, broke_off: bool) ->
     return renderer.finish()
 
 
-def _mask(body: bytes, candidate: Candidate) -> bytes:
-    """Return a provider's error body with our key in it masked: some repeat what they were sent."""
+def _mask(texts: Iterable[bytes], candidate: Candidate) -> list[bytes]:
+    """Return what a provider sent with our key in it masked: some repeat what they were sent."""
     try:
         plaintext = candidate.version.open().reveal()
     except CryptoError:
-        return body
+        return list(texts)
     # In JSON some characters are escaped.
-    return body.replace(msgspec.json.encode(plaintext)[1:-1], b"***").replace(plaintext.encode(), b"***")
+    in_json, plain = msgspec.json.encode(plaintext)[1:-1], plaintext.encode()
+    return [text.replace(in_json, b"***").replace(plain, b"***") for text in texts]

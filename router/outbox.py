@@ -12,6 +12,7 @@ A frame is: length of the payload (4 bytes), its CRC-32 (4 bytes), the payload. 
 
 import asyncio
 import fcntl
+import logging
 import mmap
 import os
 import secrets
@@ -25,6 +26,8 @@ from uuid import UUID
 import msgspec
 
 from usage.records import AttemptOpened, AttemptSettled, RefusalRecord
+
+logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES: Final = 1024 * 1024
 _HEADER: Final = struct.Struct("<II")
@@ -50,7 +53,7 @@ class Settled(msgspec.Struct, tag="s", array_like=True, frozen=True):
 Entry = Opened | Settled | RefusalRecord
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Entry)
+_decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)
 
 
 class OutboxWriter:
@@ -148,8 +151,11 @@ def _make_log(path: Path, size: int) -> mmap.mmap:
         os.close(file)
 
 
-def read_entries(data: bytes) -> Iterator[tuple[Entry, int]]:
-    """Yield each whole entry in ``data`` with the offset behind it, up to the first that is not whole."""
+def read_entries(data: bytes) -> Iterator[tuple[Entry | None, int]]:
+    """Yield each whole entry in ``data`` with the offset behind it, up to the first that is not whole.
+
+    An entry of a form that this version does not know is None.
+    """
     offset = 0
     while len(data) - offset >= _HEADER.size:
         length, checksum = _HEADER.unpack_from(data, offset)
@@ -159,8 +165,17 @@ def read_entries(data: bytes) -> Iterator[tuple[Entry, int]]:
         payload = data[offset + _HEADER.size : end]
         if zlib.crc32(payload) != checksum:
             return
-        yield _decoder.decode(payload), end
+        yield _decoded(payload), end
         offset = end
+
+
+def _decoded(payload: bytes) -> Entry | None:
+    try:
+        return _decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        # Written by a version that knows more than this one; what was opened in it will end as not known.
+        logger.error("A record of the outbox cannot be read and is passed over: %s", error)
+        return None
 
 
 def is_writer_alive(lock: Path) -> bool:

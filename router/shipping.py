@@ -122,7 +122,7 @@ class OutboxReader:
                 segment.open_ids.add(entry.attempt.id)
             elif isinstance(entry, Settled):
                 self._note_settled(entry.id, entry.how)
-            else:
+            elif entry is not None:
                 self._refusals.append(entry)
 
     def _note_settled(self, attempt_id: UUID, how: AttemptSettled) -> None:

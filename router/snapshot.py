@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from catalog.index import CatalogIndex
 from catalog.queries import load_index
@@ -118,9 +118,11 @@ class SnapshotHolder:
                     await listening.execute(f"LISTEN {CHANNEL}")
                     await self.reload()
                     await self._listen(listening)
-            except Exception as error:  # whatever it is, the gateway goes on with what it has and tries again
+            except (psycopg.Error, DatabaseError) as error:
                 logger.warning("The database is away, the last snapshot serves: %s", type(error).__name__)
-                await asyncio.sleep(RECONNECT_S)
+            except Exception:
+                logger.exception("The snapshot cannot be built, the last one serves")
+            await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self, listening: "psycopg.AsyncConnection[Any]") -> None:
         while True:

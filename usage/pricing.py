@@ -22,16 +22,19 @@ class Cost:
     cache_write_1h_input: int | None
     output: int | None
     cache_savings: int | None
+    # Searches have no rate here, so a request that made some is never shown as fully priced.
+    web_searches: int | None = 0
 
     @property
     def is_unpriced(self) -> bool:
-        """True when some tokens could not be priced."""
+        """True when some tokens, or the searches made, could not be priced."""
         return None in (
             self.uncached_input,
             self.cache_read_input,
             self.cache_write_5m_input,
             self.cache_write_1h_input,
             self.output,
+            self.web_searches,
         )
 
     @property
@@ -71,6 +74,7 @@ def price_counts(counts: TokenCounts, rates: Rates) -> Cost:
         cache_write_1h_input=write_1h,
         output=_price(counts.output, rates.output),
         cache_savings=savings,
+        web_searches=None if counts.web_searches else 0,
     )
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.core.management.base import CommandError
 
 from providers.base import TokenCounts
 from router import shipping
-from router.management.commands.ship_usage import ship
+from router.management.commands.ship_usage import only_shipper, ship
 from router.outbox import OutboxWriter
 from router.shipping import OutboxReader
 from tests.router.test_outbox import opened, settled
@@ -41,3 +42,22 @@ def test_backlog_is_shipped_to_its_end_at_once(db: None, tmp_path: Path, monkeyp
         asyncio.run(_write(tmp_path, settled(), settled()))
 
     assert ship(OutboxReader(tmp_path)) == 6
+
+
+def test_record_of_an_unknown_form_is_passed_over(db: None, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def write() -> None:
+        writer = OutboxWriter(tmp_path)
+        writer._append(("z", "from another version"))
+        attempt = opened()
+        await writer.open(attempt)
+        writer.settle(attempt.id, settled())
+
+    asyncio.run(write())
+
+    assert ship(OutboxReader(tmp_path)) == 1
+    assert "cannot be read" in caplog.text
+
+
+def test_second_shipper_of_a_folder_is_refused(tmp_path: Path) -> None:
+    with only_shipper(tmp_path), pytest.raises(CommandError, match="Another ship_usage"), only_shipper(tmp_path):
+        pass

@@ -169,3 +169,10 @@ def test_answers_are_asked_for_uncompressed(rig: Rig) -> None:
     rig.post("/v3/anthropic/v1/messages", message_body(), headers={"accept-encoding": "gzip, br"})
 
     assert rig.stub.requests[-1].headers["accept-encoding"] == "identity"
+
+
+def test_secret_repeated_in_a_header_of_an_error_is_masked(rig: Rig) -> None:
+    headers = {"x-debug": f"key={PROVIDER_SECRET}"}
+    rig.stub.replies.append(Reply.of_error(401, "authentication_error", "invalid x-api-key", headers=headers))
+
+    assert rig.messages().headers["x-debug"] == "key=***"

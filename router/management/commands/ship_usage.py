@@ -1,15 +1,18 @@
 """Carry what the gateway processes of this host recorded to the ledger, for as long as it runs."""
 
+import fcntl
 import logging
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, DataError, IntegrityError, connection
 
 from router.shipping import OutboxReader, Sweep, ended_with_process
@@ -31,8 +34,14 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         settings.OUTBOX_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-        reader, wait_s = OutboxReader(settings.OUTBOX_DIR), INTERVAL_S
-        while not stopping.wait(wait_s):
+        with only_shipper(settings.OUTBOX_DIR):
+            self._ship_until(stopping, OutboxReader(settings.OUTBOX_DIR))
+
+    def _ship_until(self, stopping: threading.Event, reader: OutboxReader) -> None:
+        wait_s, is_last = INTERVAL_S, False
+        while not is_last:
+            # After the signal one more look: the gateways of this host have just stopped.
+            is_last = stopping.wait(wait_s)
             try:
                 ship(reader)
                 wait_s = INTERVAL_S
@@ -40,6 +49,17 @@ class Command(BaseCommand):
                 logger.warning("The ledger is away, %d attempts wait: %s", reader.waiting, type(error).__name__)
                 connection.close()
                 wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+
+@contextmanager
+def only_shipper(directory: Path) -> Iterator[None]:
+    """Hold the folder for this process; raises CommandError while another ships from it."""
+    with (directory / "ship_usage.held").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"Another ship_usage works on {directory}.") from None
+        yield
 
 
 def ship(reader: OutboxReader) -> int:
