@@ -189,6 +189,9 @@ def _question(
     if end - begin > timedelta(days=LONGEST_DAYS):
         raise BadRange("The range is longer than ten years.")
     span = widen(begin, end)
+    # Before the buckets are listed, for listing a decade of quarter hours is itself the work to refuse.
+    if grain.shortest and span.length // grain.shortest > MAX_ROWS:
+        raise ReportTooLarge(f"More than {MAX_ROWS:,} buckets. Ask for a shorter range or a coarser grain.")
     listed = {name: [value] if isinstance(value, str) else list(value) for name, value in filters.items()}
     return Question(workspace, span, grain, zone, {"kind": ["live"], **listed}, bucket_starts(span, grain, zone))
 

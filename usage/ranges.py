@@ -25,6 +25,19 @@ class Grain(StrEnum):
     MONTH = "month"
     TOTAL = "total"
 
+    @property
+    def shortest(self) -> timedelta | None:
+        """How long a bucket lasts at least, but for the hour in which a clock jumps; None for the whole span."""
+        return _SHORTEST.get(self)
+
+
+_SHORTEST = {
+    Grain.QUARTER_HOUR: STEP,
+    Grain.HOUR: timedelta(hours=1),
+    Grain.DAY: timedelta(hours=23),
+    Grain.MONTH: timedelta(days=28),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

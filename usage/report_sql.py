@@ -69,7 +69,7 @@ class BadRange(UsageError):
 
 
 class ReportTooLarge(UsageError):
-    """More rows than anybody reads."""
+    """More rows or buckets than anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)

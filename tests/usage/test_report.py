@@ -20,7 +20,7 @@ from usage.models import Attempt, Day, DayState, Shipment
 from usage.queries import usage_report, usage_reports
 from usage.ranges import DAY, Grain
 from usage.records import AttemptRecord, Certainty
-from usage.report_sql import BadFilter, BadRange, Cut, UnknownDimension
+from usage.report_sql import BadFilter, BadRange, Cut, ReportTooLarge, UnknownDimension
 from usage.services import aggregate_day
 from usage.tasks import aggregate_days
 
@@ -175,6 +175,25 @@ def test_filters(workspace: Workspace, filters: dict[str, Any], attempts: int) -
 def test_bad_questions_are_refused(workspace: Workspace, asked: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         report(workspace, **asked)
+
+
+def test_too_many_buckets_are_refused_before_they_are_listed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Any] = []
+    monkeypatch.setattr("usage.queries.bucket_starts", lambda *asked: listed.append(asked))
+
+    with pytest.raises(ReportTooLarge, match="100,000 buckets. Ask for a shorter range or a coarser grain"):
+        report(workspace, begin=END - 3650 * DAY, grain=Grain.QUARTER_HOUR)
+
+    assert listed == []
+
+
+@pytest.mark.parametrize("grain", [Grain.HOUR, Grain.DAY, Grain.MONTH, Grain.TOTAL])
+def test_ten_years_may_be_asked_for_by_the_hour(workspace: Workspace, grain: Grain) -> None:
+    record(make_record(workspace))
+
+    assert report(workspace, begin=END - 3650 * DAY, grain=grain).totals.attempts == 1
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York"])
