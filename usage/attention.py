@@ -56,8 +56,8 @@ def _unpriced_models(workspace: Workspace, by_model: UsageReport) -> Iterator[Co
         if row.measures.unpriced:
             model = row.dimensions["model"]
             yield Concern(
-                f"{model} has no price for some of its tokens: the cost of {row.measures.unpriced:,} "
-                "requests is missing from the figures.",
+                f"{model} has no price for some of its tokens: the cost of {_attempts(row.measures.unpriced)} "
+                "is missing from the figures.",
                 f"{reverse('usage:usage', args=[workspace.slug])}?{urlencode({'model': model})}",
                 "See its usage",
             )
@@ -72,7 +72,12 @@ def _unsettled(workspace: Workspace, by_model: UsageReport) -> Iterator[Concern]
     unsettled = by_model.totals.unknown + stuck
     if unsettled:
         yield Concern(
-            f"{unsettled:,} requests ended without telling what they used. They are in no sum of tokens or cost.",
+            f"{_attempts(unsettled)} never told what was used: no sum of tokens or cost holds it. "
+            "A request that was tried again counts once for each attempt.",
             f"{reverse('usage:requests', args=[workspace.slug])}?{urlencode({'shown': Shown.UNSETTLED})}",
             "See them",
         )
+
+
+def _attempts(count: int) -> str:
+    return f"{count:,} {'attempt' if count == 1 else 'attempts'}"

@@ -177,11 +177,11 @@ def test_unpriced_model_needs_attention(client: Client, workspace: Workspace) ->
 
     told = text_of(client.get(address("overview")))
 
-    assert "anthropic/claude-new has no price for some of its tokens" in told
+    assert "anthropic/claude-new has no price for some of its tokens: the cost of 1 attempt is missing" in told
     assert "1 attempts unpriced" in told
 
 
-def test_unsettled_requests_need_attention(client: Client, counted: Workspace) -> None:
+def test_unsettled_attempts_need_attention(client: Client, counted: Workspace) -> None:
     record(
         make_record(counted, at=timezone.now(), settled={"certainty": Certainty.UNKNOWN}),
         AttemptRecord(make_opened(counted, at=timezone.now() - timedelta(hours=1))),
@@ -190,7 +190,17 @@ def test_unsettled_requests_need_attention(client: Client, counted: Workspace) -
 
     told = text_of(client.get(address("overview")))
 
-    assert "2 requests ended without telling what they used" in told
+    assert "2 attempts never told what was used" in told
+
+
+def test_attempts_of_one_request_are_not_told_as_requests(client: Client, counted: Workspace) -> None:
+    unknown = {"certainty": Certainty.UNKNOWN}
+    record(
+        make_record(counted, at=timezone.now(), request_id="r1", settled=unknown | {"final": False}),
+        make_record(counted, at=timezone.now(), request_id="r1", attempt=2, settled=unknown),
+    )
+
+    assert "2 attempts never told what was used" in text_of(client.get(address("overview")))
 
 
 @pytest.mark.parametrize("name", ["1h", "6h", "24h", "7d", "30d", "90d", "no such range"])
