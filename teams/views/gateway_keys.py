@@ -26,7 +26,7 @@ from teams.models import GatewayKey, GatewayKeyQuerySet, Workspace
 from teams.services import CreatedKey, KeyRevoked, NameTaken, create_gateway_key, revoke_gateway_key
 from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
-from usage.records import microseconds_of, uuid7
+from usage.records import first_id_at
 
 # What the snippets of a new key ask for where it is there: the product page's own example.
 _FAVOURITE_MODEL = "claude-sonnet-4-6"
@@ -231,7 +231,7 @@ def _latest_request(key: GatewayKey) -> RequestLine | None:
     """Return how the newest request with ``key`` went; one that the gateway refused itself counts, too."""
     here = {"workspace_id": key.workspace_id, "gateway_key_id": key.pk}
     # No request is older than its key: the bound keeps the search to the last minutes of the ledger.
-    oldest = uuid7(microseconds_of(key.created_at))
+    oldest = first_id_at(key.created_at)
     attempt = Attempt.objects.filter(**here, id__gte=oldest, final=True).order_by("-id").first()
     refusal = Refusal.objects.filter(**here).first()
     if refusal and not (attempt and attempt.started_at > refusal.at):

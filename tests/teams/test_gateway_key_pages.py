@@ -18,7 +18,7 @@ from tests.factories import make_gateway_key, make_provider_key
 from tests.pages import signed_in, text_of
 from tests.usage.samples import make_record, record
 from usage.models import LastUse
-from usage.records import Certainty, RefusalRecord, microseconds_of, uuid7
+from usage.records import Certainty, RefusalRecord, first_id_at, microseconds_of, uuid7
 from usage.services import record_refusals
 
 LIST, NEW = "/w/acme/api-keys/", "/w/acme/api-keys/new/"
@@ -248,6 +248,13 @@ def test_it_tells_status_tokens_and_cost_and_asks_no_more(owner: Client, workspa
     # 1,200 × $3 and 34 × $15 a million.
     assert text_of(answer) == "200 · 1,234 tokens · $0.0041 · see it"
     assert b"hx-trigger" not in answer.content
+
+
+def test_a_request_in_the_millisecond_of_its_key_is_found(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+    record(make_record(workspace, at=key.created_at, id=first_id_at(key.created_at), gateway_key=key.pk))
+
+    assert "200 · 1,380 tokens" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
 
 
 def test_a_request_of_another_key_is_not_its_first(owner: Client, workspace: Workspace) -> None:
