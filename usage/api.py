@@ -1,10 +1,9 @@
 """Usage and requests over the REST API: the same report, as JSON or CSV, and the same list that the pages show."""
 
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from ninja import Query, Router
@@ -16,7 +15,7 @@ from usage.exports import CONTENT_TYPE, file_name, report_as_csv
 from usage.measures import usd_text
 from usage.models import Attempt
 from usage.queries import UsageReport, usage_report
-from usage.ranges import Grain
+from usage.ranges import Grain, zone_names
 from usage.report_sql import DIMENSION_COLUMNS
 from usage.request_log import LoggedRequest, Shown, list_requests, request_log
 
@@ -38,13 +37,8 @@ def _read_moment(text: str) -> datetime:
     return moment
 
 
-@cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def _known_zone(name: str) -> str:
-    if name not in _zone_names():
+    if name not in zone_names():
         raise PydanticCustomError("time_zone", "This is no time zone; write one as in Europe/Berlin.")
     return name
 

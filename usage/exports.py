@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from usage.measures import MEASURES, Measures
+from usage.names import NAMED_DIMENSIONS
 from usage.queries import UsageReport
 
 CONTENT_TYPE = "text/csv; charset=utf-8"
@@ -63,11 +64,10 @@ def _table(report: UsageReport) -> str:
 
 
 def _dimension_names(report: UsageReport) -> list[str]:
-    named = ("provider_key", "gateway_key")
     return [
         column
         for dimension in report.cut.group_by
-        for column in ((dimension, f"{dimension}_name") if dimension in named else (dimension,))
+        for column in ((dimension, f"{dimension}_name") if dimension in NAMED_DIMENSIONS else (dimension,))
     ]
 
 

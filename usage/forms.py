@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import QueryDict
@@ -13,7 +12,7 @@ from django.utils import timezone
 
 from teams.access import WorkspaceRequest
 from usage.queries import LONGEST_DAYS
-from usage.ranges import Grain
+from usage.ranges import Grain, zone_names
 from usage.report_sql import DIMENSION_COLUMNS
 
 RANGES: dict[str, tuple[str, timedelta]] = {
@@ -184,12 +183,7 @@ def query_string(*parts: dict[str, str] | list[tuple[str, str]]) -> str:
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    return ZoneInfo(name) if name in _zone_names() else None
-
-
-@cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return ZoneInfo(name) if name in zone_names() else None
 
 
 def _with_offset(moment: datetime, zone: ZoneInfo) -> str:

@@ -6,6 +6,9 @@ from uuid import UUID
 from keys.models import ProviderKey
 from teams.models import GatewayKey, Workspace
 
+# These dimensions are ids; a name stands beside them.
+NAMED_DIMENSIONS = ("provider_key", "gateway_key")
+
 
 def names_of(workspace: Workspace, dimension: str, ids: Iterable[UUID | None]) -> dict[UUID, str]:
     """Return the names of those ``ids`` that are keys of ``workspace``; ``dimension`` says of which sort."""

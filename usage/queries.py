@@ -18,7 +18,7 @@ from django.utils import timezone
 from teams.models import Workspace
 from usage.measures import Latency, Measures, measures_of
 from usage.models import LATENCY_BOUNDS_MS, Shipment
-from usage.names import names_of
+from usage.names import NAMED_DIMENSIONS, names_of
 from usage.ranges import DAY, Grain, Span, bucket_starts, widen
 from usage.report_sql import (
     DIMENSION_COLUMNS,
@@ -31,8 +31,6 @@ from usage.report_sql import (
 )
 
 DEFAULT_DAYS = 30
-# These dimensions are ids; a name stands beside them.
-NAMED_DIMENSIONS = ("provider_key", "gateway_key")
 LONGEST_DAYS = 3700
 # Figures this far behind are worth a banner.
 BEHIND_AFTER = timedelta(seconds=60)

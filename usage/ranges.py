@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 STEP = timedelta(minutes=15)
 DAY = timedelta(days=1)
@@ -68,6 +69,12 @@ class Slot:
     end: datetime
     day: date | None
     bucket: int
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Return every name that a zone may be asked for by."""
+    return frozenset(available_timezones())
 
 
 def widen(begin: datetime, end: datetime) -> Span:

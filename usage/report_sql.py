@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from teams.models import Workspace
 from usage.ledger import STATUS_CLASS_SQL
-from usage.models import LATENCY_BUCKETS
+from usage.models import LATENCY_BUCKETS, SUMS
 from usage.ranges import Grain, Span, slots
 
 MAX_ROWS = 100_000
@@ -29,27 +29,10 @@ DIMENSION_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 _UUID_COLUMNS = ("provider_key_id", "gateway_key_id", "project_id")
 
-# The sums of a report, said over the columns that both tiers share.
-_SUM_COLUMNS = (
-    "requests",
-    "attempts",
-    "errors",
-    "unknown",
-    "estimated",
-    "partial",
-    "unpriced",
-    "uncached_input_tokens",
-    "cache_read_input_tokens",
-    "cache_write_5m_input_tokens",
-    "cache_write_1h_input_tokens",
-    "output_tokens",
-    "reasoning_output_tokens",
-    "cache_savings_nano",
-)
-_COST_SQL = (
-    "uncached_input_cost_nano + cache_read_input_cost_nano + cache_write_5m_input_cost_nano "
-    "+ cache_write_1h_input_cost_nano + output_cost_nano"
-)
+# The costs of a report are one sum; all else that the tiers sum is shown as it is, but for web searches, which are not.
+_COST_COLUMNS = [name for name in SUMS if name.endswith("_cost_nano")]
+_SUM_COLUMNS = [name for name in SUMS if name not in (*_COST_COLUMNS, "web_searches")]
+_COST_SQL = " + ".join(_COST_COLUMNS)
 
 
 class UsageError(ValueError):

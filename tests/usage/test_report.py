@@ -1,6 +1,7 @@
 """Reports give the ledger's sums, whichever tier they are read from and in whatever zone."""
 
 from collections import defaultdict
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from teams.models import Workspace
 from tests.factories import make_gateway_key, make_provider_key
 from tests.usage.samples import GATEWAY_KEY, NOON, PROVIDER_KEY, make_opened, make_record, record
 from usage.measures import Measures
-from usage.models import Attempt, Day, DayState, Shipment
+from usage.models import SUMS, Attempt, Day, DayState, Shipment
 from usage.queries import usage_report, usage_reports
 from usage.ranges import DAY, Grain
 from usage.records import AttemptRecord, Certainty
@@ -183,7 +184,7 @@ def test_too_many_buckets_are_refused_before_they_are_listed(
     listed: list[Any] = []
     monkeypatch.setattr("usage.queries.bucket_starts", lambda *asked: listed.append(asked))
 
-    with pytest.raises(ReportTooLarge, match="100,000 buckets. Ask for a shorter range or a coarser grain"):
+    with pytest.raises(ReportTooLarge, match="100,000 buckets"):
         report(workspace, begin=END - 3650 * DAY, grain=Grain.QUARTER_HOUR)
 
     assert listed == []
@@ -207,6 +208,14 @@ def test_days_are_those_of_the_asked_zone(workspace: Workspace, zone: str) -> No
     rows = report(workspace, time_zone=ZoneInfo(zone)).rows
 
     assert {row.bucket.date().isoformat(): row.measures.attempts for row in rows} == expected
+
+
+def test_report_has_each_sum_of_both_tiers() -> None:
+    measured = {field.name for field in fields(Measures)} - {"open", "cost_nano"}
+    costs = {name for name in SUMS if name.endswith("_cost_nano")}
+
+    assert set(SUMS) - costs - measured == {"web_searches"}
+    assert measured <= set(SUMS)
 
 
 def test_cuts_of_one_question_agree(workspace: Workspace) -> None:
