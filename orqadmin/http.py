@@ -5,11 +5,9 @@ from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
 
 from orqadmin.checklist import checklist_for
@@ -35,21 +33,6 @@ class TrustedProxyMiddleware:
             for header in _FORWARDED_HEADERS:
                 request.META.pop(header, None)
         return self.get_response(request)
-
-
-class ViewerTimeZoneMiddleware:
-    """Show times in the viewer's own zone, where they have chosen one."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        zone = getattr(request.user, "time_zone", "")
-        try:
-            with timezone.override(ZoneInfo(zone) if zone else None):
-                return self.get_response(request)
-        except ZoneInfoNotFoundError:
-            return self.get_response(request)
 
 
 class NoVariablesFilter(SafeExceptionReporterFilter):

@@ -68,7 +68,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "orqadmin.http.ViewerTimeZoneMiddleware",
 ]
 ROOT_URLCONF = "orqadmin.urls"
 ASGI_APPLICATION = "orqadmin.asgi.app"
