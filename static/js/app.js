@@ -32,13 +32,19 @@ document.addEventListener("keydown", (event) => {
 });
 
 async function copy(button) {
-  const text = document.getElementById(button.dataset.copies).textContent.trim();
-  // Over plain http on another machine browsers give no clipboard: then the text is selected for Ctrl-C.
-  if (!navigator.clipboard) return getSelection().selectAllChildren(document.getElementById(button.dataset.copies));
-  await navigator.clipboard.writeText(text);
+  const source = document.getElementById(button.dataset.copies);
   const label = button.querySelector("[data-label]");
-  label.textContent = "Copied";
-  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+  button.dataset.named ??= label.textContent;
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    label.textContent = "Copied";
+  } catch {
+    // Over plain http on another machine browsers give no clipboard, and people may refuse it.
+    source.hidden = false;
+    getSelection().selectAllChildren(source);
+    label.textContent = "Press Ctrl+C";
+  }
+  setTimeout(() => { label.textContent = button.dataset.named; }, 2000);
 }
 
 // Sends one request with the key shown on the page; how it went is told by the line that asks the server.
