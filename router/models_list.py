@@ -46,7 +46,7 @@ def native_model(snapshot: Snapshot, workspace: UUID, name: str) -> bytes:
 
 def _callable(snapshot: Snapshot, workspace: UUID) -> list[CatalogEntry]:
     connected = {provider for owner, provider in snapshot.provider_keys if owner == workspace}
-    return [entry for entry in snapshot.catalog.entries if entry.is_callable and entry.provider in connected]
+    return [entry for entry in snapshot.catalog.callable_entries() if entry.provider in connected]
 
 
 def _as_router_model(entry: CatalogEntry) -> dict[str, object]:
