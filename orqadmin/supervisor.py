@@ -59,11 +59,17 @@ class Child:
     _started_at: float = 0.0
     _retry_at: float | None = field(default=None)
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen[bytes]:
         """Start the process; raise StartError if that is impossible."""
         self._retry_at = None
         self._started_at = time.monotonic()
-        self.process = self.service.start()
+        self.process = process = self.service.start()
+        return process
+
+    def ask_to_stop(self) -> None:
+        """Send the process the signal on which it stops; without one there is nothing to do."""
+        if self.process is not None:
+            self.process.send_signal(self.service.stop_signal)
 
     @property
     def is_running(self) -> bool:
@@ -154,9 +160,7 @@ class Supervisor:
         """Start ``service`` now and keep it alive from now on."""
         child = Child(service, self._say)
         self._children.append(child)
-        child.start()
-        assert child.process is not None
-        return child.process
+        return child.start()
 
     def keep(self, service: Service) -> None:
         """Start ``service`` as soon as it is wanted and keep it alive from then on."""
@@ -184,8 +188,7 @@ class Supervisor:
         for number, names in enumerate(waves):
             children = [child for child in self._children if child.service.name in names and child.is_running]
             for child in children:
-                assert child.process is not None
-                child.process.send_signal(child.service.stop_signal)
+                child.ask_to_stop()
             patience = drain_s + WRAP_UP_S if number == 0 else (end - time.monotonic()) / 2
             self._await_end(children, time.monotonic() + patience)
 

@@ -45,6 +45,24 @@ def test_child_that_keeps_failing_waits_longer_each_time(tmp_path, said):
     assert "exit code 3" in said[0]
 
 
+def test_started_child_hands_out_its_process(tmp_path, said):
+    child = Child(make_service(tmp_path, "import time; time.sleep(600)"), said.append)
+
+    process = child.start()
+
+    assert (process, process.poll()) == (child.process, None)
+    child.ask_to_stop()
+    assert process.wait() == -signal.SIGTERM
+
+
+def test_child_that_never_started_needs_no_stopping(tmp_path, said):
+    child = Child(make_service(tmp_path, ""), said.append)
+
+    child.ask_to_stop()
+
+    assert child.process is None
+
+
 def test_child_that_was_healthy_starts_again_at_once(tmp_path, said, monkeypatch):
     monkeypatch.setattr(supervising, "HEALTHY_AFTER_S", 0)
     child = Child(make_service(tmp_path, ""), said.append)
