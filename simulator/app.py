@@ -19,6 +19,7 @@ from simulator.cache import CacheUse, PromptCache
 from simulator.errors import ApiError, invalid
 from simulator.failures import invalid_key, named_failure, overloaded
 from simulator.http import (
+    ClientLeft,
     Receive,
     Scope,
     Send,
@@ -96,6 +97,8 @@ class Simulator:
             body = await read_body(receive)
             call = _Call(scope["method"], scope["path"], headers, body, request_id, receive, send)
             await self._answer(call)
+        except ClientLeft:
+            return
         except ApiError as error:
             limits = self._limits.headers(organisation_of(headers.get("x-api-key", "")), self._clock())
             reported = {**(limits if error.status == 429 else {}), **error.headers, "request-id": request_id}

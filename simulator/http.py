@@ -14,17 +14,23 @@ Send = Callable[[Message], Awaitable[None]]
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole."""
+
+
 def to_json(value: object) -> bytes:
     """Return ``value`` as compact JSON in UTF-8; half a surrogate pair, which UTF-8 cannot hold, stays escaped."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return the whole body. Raises ApiError 413 when it is larger than the provider takes."""
+    """Return the whole body. Raises ApiError 413 when it is larger than the provider takes, and ClientLeft."""
     parts = []
     size = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
         part = message.get("body", b"")
         parts.append(part)
         size += len(part)
