@@ -7,6 +7,7 @@ renews an entry for its own TTL. Organisations and models share nothing.
 Source: Anthropic documentation, "Prompt caching" (mixing different TTLs: positions A, B and C).
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -14,7 +15,8 @@ from itertools import accumulate
 from simulator.prompt import Block
 
 LOOKBACK_BLOCKS = 20
-_SWEEP_AT = 10_000
+# Some 20 MB. Beyond it the prefix that was not used for longest goes, expired or not.
+MOST_ENTRIES = 50_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class PromptCache:
     """All cached prefixes. Times are seconds of whatever clock the caller goes by."""
 
     def __init__(self) -> None:
-        self._entries: dict[_Key, _Entry] = {}
+        # The one not used for longest comes first.
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
     def use(
         self, organisation: str, model: str, blocks: Sequence[Block], *, minimum_tokens: int | None, now: float
@@ -80,14 +83,13 @@ class PromptCache:
         return None
 
     def _store(self, key: _Key, ttl_s: int, now: float) -> None:
-        if len(self._entries) >= _SWEEP_AT:
-            self._sweep(now)
         self._entries[key] = _Entry(ttl_s, now + ttl_s)
+        self._entries.move_to_end(key)
+        if len(self._entries) > MOST_ENTRIES:
+            self._entries.popitem(last=False)
 
     def _renew(self, key: _Key, now: float) -> None:
         entry = self._entries.get(key)
         if entry is not None and entry.expires_at > now:
             entry.expires_at = now + entry.ttl_s
-
-    def _sweep(self, now: float) -> None:
-        self._entries = {key: entry for key, entry in self._entries.items() if entry.expires_at > now}
+            self._entries.move_to_end(key)

@@ -302,3 +302,17 @@ async def test_the_same_calls_give_the_same_answers(clock: Clock) -> None:
             return [await fresh.message(system=[text(3_000, FIVE_MINUTES)]) for _ in range(3)]
 
     assert await run() == await run()
+
+
+async def test_a_full_cache_drops_what_was_not_used_for_longest(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.cache.MOST_ENTRIES", 2)
+    first, second, third = ([text(3_000, FIVE_MINUTES, start=start)] for start in ("one", "two", "three"))
+    for system in (first, second, first, third):
+        await client.usage(system=system)
+
+    kept, dropped = [await client.usage(system=system) for system in (first, second)]
+
+    assert kept["cache_read_input_tokens"] == 3_000
+    assert dropped["cache_read_input_tokens"] == 0
