@@ -36,7 +36,8 @@ from usage.records import RefusalRecord, uuid7
 
 logger = logging.getLogger(__name__)
 
-GATEWAY_PREFIXES = ("/v3/", "/v2/router", "/healthz", "/readyz")
+# /v1 is only there to say where the gateway is: clients are used to that path.
+GATEWAY_PREFIXES = ("/v3/", "/v2/router", "/v1/", "/healthz", "/readyz")
 NATIVE_PREFIX = "/v3/anthropic"
 
 # More than this of what a client says of a request is not kept.
@@ -134,7 +135,8 @@ def _look_up(snapshot: Snapshot, workspace: UUID, path: str) -> bytes:
     if path.startswith("/v3/router/responses/"):
         message = "Responses are not stored, so none can be fetched."
         raise RequestRefused(message, status=404, code="response_not_found")
-    raise RequestRefused(f"There is nothing at {path}.", status=404, code="not_found")
+    bases = "/v3/router for OpenAI clients, /v3/anthropic for Anthropic's"
+    raise RequestRefused(f"There is nothing at {path}. The base URL ends in {bases}.", status=404, code="not_found")
 
 
 def _not_allowed(method: str, allowed: str) -> RequestRefused:

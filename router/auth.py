@@ -44,7 +44,9 @@ def _not_ours(token: str) -> RequestRefused:
     try:
         read_public_id(token, TokenKind.GATEWAY)
     except MalformedToken:
-        return _unauthorized("authentication_required", "This is not a gateway key (sk-orq-…). Copy it again.")
+        is_mistyped = token.startswith(TokenKind.GATEWAY)
+        what = "incomplete or mistyped" if is_mistyped else "not a gateway key, which begins with sk-orq-"
+        return _unauthorized("authentication_required", f"The key sent is {what}. Copy it again from API Keys.")
     return _unauthorized("invalid_api_key", "This gateway key is unknown or was revoked.")
 
 

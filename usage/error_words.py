@@ -19,7 +19,8 @@ _EXPLANATIONS: dict[str, Explanation] = {
         "There is no such model.", "Look up the model's string on the Models page and check its spelling."
     ),
     "model_configuration_missing": Explanation(
-        "No provider key can serve this model.", "Connect the provider under BYOK, or enable one of its keys."
+        "No provider key can serve this model.",
+        "Connect the provider under BYOK or enable one of its keys; those marked Coming there cannot be called yet.",
     ),
     "rate_limit_exceeded": Explanation(
         "The provider's rate limit was reached.", "Send less at once, add a second provider key, or ask for more."
@@ -31,7 +32,8 @@ _EXPLANATIONS: dict[str, Explanation] = {
         "The provider did not answer in time.", "Try again; for long answers use streaming."
     ),
     "provider_error": Explanation(
-        "The provider failed or could not be reached.", "Try again; if it stays so, look at the provider's status page."
+        "The provider failed or could not be reached.",
+        "Try again; if it stays so, check the key and its address under BYOK, then the provider's status page.",
     ),
     "invalid_request_body": Explanation(
         "The request was not valid.", "Read the message your client was given: it names the field."

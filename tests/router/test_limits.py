@@ -529,3 +529,10 @@ def test_count_of_refusals_matches(gateway: Gateway, path: str) -> None:
 
     [refusal] = wait_for(lambda: gateway.refusals(response.headers["x-orq-trace-id"]) or None)
     assert (refusal.status, refusal.model_asked) == (400, "bedrock/anthropic.claude-3")
+
+
+def test_usual_path_of_other_gateways_is_answered_with_where_ours_is(gateway: Gateway) -> None:
+    response = gateway.request("POST", "/v1/chat/completions", json={})
+
+    assert response.status_code == 404
+    assert "/v3/router" in response.json()["error"]["message"]
