@@ -1,5 +1,7 @@
 """Signing in and out; nobody signs up by themselves."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -61,6 +63,18 @@ def test_signing_out_ends_the_session(alice: User) -> None:
     client = signed_in(alice)
 
     client.post("/accounts/logout/")
+
+    assert client.get("/account/").status_code == 302
+
+
+def test_the_button_in_the_menu_signs_out(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    page = client.get("/account/").content.decode()
+    [form] = re.findall(r'action="/accounts/logout/">(.*?)</form>', page, re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="(\w+)"', form))
+
+    client.post("/accounts/logout/", fields)
 
     assert client.get("/account/").status_code == 302
 
