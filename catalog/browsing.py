@@ -45,6 +45,16 @@ class ModelRow:
         """The rates of an ordinary request, one below every long-context bound."""
         return self.price.base
 
+    @property
+    def open_providers(self) -> list[Provider]:
+        """Those that could be connected."""
+        return [provider for provider in self.other_providers if provider.is_callable]
+
+    @property
+    def coming_providers(self) -> list[Provider]:
+        """Those that this product cannot call yet."""
+        return [provider for provider in self.other_providers if not provider.is_callable]
+
 
 def browse(
     index: CatalogIndex, filters: Filters, *, connected: Collection[str], now: datetime, sort: str = ""
