@@ -6,6 +6,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from teams.access import Right, WorkspaceRequest, requires
@@ -25,7 +26,7 @@ class SignedInRequest(HttpRequest):
 @login_required
 def home(request: SignedInRequest) -> HttpResponse:
     """Lead to the user's first workspace."""
-    workspace = Workspace.objects.of(request.user).order_by("memberships__created_at").first()
+    workspace = _first_workspace(request.user)
     return redirect(workspace) if workspace else render(request, "teams/no_workspace.html")
 
 
@@ -59,4 +60,10 @@ def account(request: SignedInRequest) -> HttpResponse:
         request.user.save(update_fields=["time_zone"])
         messages.success(request, "Saved.")
         return redirect("account")
-    return render(request, "teams/account.html", {"form": form}, status=422 if form.is_bound else 200)
+    workspace = _first_workspace(request.user)
+    with timezone.override(request.user.time_zone or (workspace.time_zone if workspace else None)):
+        return render(request, "teams/account.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+def _first_workspace(user: User) -> Workspace | None:
+    return Workspace.objects.of(user).order_by("memberships__created_at").first()

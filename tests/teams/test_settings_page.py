@@ -75,6 +75,12 @@ def test_ones_own_zone_goes_before_the_workspaces(owner: Client, workspace: Work
     assert " JST" in text_of(owner.get(f"/w/acme/byok/{key.pk}/"))
 
 
+def test_the_last_sign_in_is_told_in_the_workspaces_zone(owner: Client, workspace: Workspace) -> None:
+    Workspace.objects.update(time_zone="Asia/Kathmandu")
+
+    assert "+0545" in text_of(owner.get("/account/"))
+
+
 def test_the_first_steps_are_there_until_dismissed(owner: Client) -> None:
     assert [step.is_done for step in owner.get(SETTINGS).context["checklist"]()] == [False] * 5
 
