@@ -92,17 +92,24 @@ class NewKeyForm(BaseUrlMixin, SecretForm):
         self.fields["base_url"].widget.attrs["placeholder"] = provider.default_origin
 
 
-class NewSimulatedKeyForm(forms.Form):
-    """A key of the simulated provider: there is nothing to paste, we make the secret ourselves."""
+class SimulatedSecretForm(forms.Form):
+    """A secret of the simulated provider: there is nothing to paste, we make it ourselves."""
 
     use_required_attribute = False
+
+    def clean(self) -> dict[str, Any]:
+        return {**(super().clean() or {}), "secret": make_simulated_secret()}
+
+
+class NewSimulatedKeyForm(SimulatedSecretForm):
+    """A key of the simulated provider with its first secret."""
 
     name = forms.CharField(
         label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
     )
 
     def clean(self) -> dict[str, Any]:
-        return {**(super().clean() or {}), "secret": make_simulated_secret(), "base_url": ""}
+        return {**super().clean(), "base_url": ""}
 
 
 class EditKeyForm(BaseUrlMixin, SecretForm):

@@ -7,7 +7,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
-from keys.forms import SecretForm, SwitchForm
+from catalog.providers import Provider
+from keys.forms import SecretForm, SimulatedSecretForm, SwitchForm
 from keys.models import KeyVersion
 from keys.services import VersionRevoked, add_version, promote_version, revoke_version, versions_with_same_secret
 from keys.status import status_of_call
@@ -20,7 +21,7 @@ from teams.access import Right, WorkspaceRequest, requires
 def key_rotate(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Store a new secret as a draft and check it; traffic stays on the version in use until the switch."""
     key = find_key(request, key_id)
-    form = SecretForm(request.POST or None, provider=key.provider_info)
+    form = _secret_form(request, key.provider_info)
     same_secret: list[KeyVersion] = []
     if form.is_valid():
         if "save_anyway" not in request.POST:
@@ -30,6 +31,12 @@ def key_rotate(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
             return leave_dialog(request, key.get_absolute_url())
     context = {"key": key, "form": form, "same_secret": same_secret}
     return render(request, "keys/rotate.html", context, status=422 if form.is_bound else 200)
+
+
+def _secret_form(request: WorkspaceRequest, provider: Provider) -> SecretForm | SimulatedSecretForm:
+    # A simulated key's form has no fields: only the method tells whether it was sent.
+    data = request.POST if request.method == "POST" else None
+    return SimulatedSecretForm(data) if provider.is_simulated else SecretForm(data, provider=provider)
 
 
 @requires(Right.MANAGE_PROVIDER_KEYS)

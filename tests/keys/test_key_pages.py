@@ -389,3 +389,16 @@ def test_a_dialogs_form_takes_the_whole_page_along(owner: Client, key: ProviderK
     answer = post_by_htmx(owner, path + "rotate/", {"secret": NEW_PLAINTEXT})
 
     assert answer.headers["HX-Redirect"] == path
+
+
+def test_rotating_a_simulated_key_asks_for_nothing_and_makes_a_new_secret(owner: Client, workspace: Workspace) -> None:
+    key = make_provider_key(workspace, provider="simulated", plaintext="sk-ant-sim-acme")
+    path = f"/w/acme/byok/{key.pk}/rotate/"
+
+    page = owner.get(path)
+    owner.post(path)
+
+    assert b'name="secret"' not in page.content
+    assert "There is no key to paste" in text_of(page)
+    first, second = key.versions.order_by("number")
+    assert (second.state, second.fingerprint != first.fingerprint) == ("draft", True)
