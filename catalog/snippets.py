@@ -9,10 +9,7 @@ _CURL = """\
 curl -X POST {origin}/v3/router/responses \\
   -H "Authorization: Bearer $ORQ_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{{
-    "model": {model},
-    "input": {question}
-  }}'"""
+  -d '{body}'"""
 
 _PYTHON = """\
 import os
@@ -55,12 +52,18 @@ class Snippet:
     needs: str = ""
 
 
+def request_body(model_string: str) -> str:
+    """Return the JSON that the call in curl sends."""
+    return json.dumps({"model": model_string, "input": _QUESTION}, indent=2)
+
+
 def build_snippets(model_string: str, origin: str) -> list[Snippet]:
     """Return a call of ``model_string`` at ``origin`` (``https://host``, no slash) in curl, Python and JavaScript.
 
     Each reads the gateway key from the environment variable ``ORQ_API_KEY``.
     """
-    values = {"origin": origin, "model": json.dumps(model_string), "question": json.dumps(_QUESTION)}
+    body = request_body(model_string).replace("\n", "\n  ")
+    values = {"origin": origin, "body": body, "model": json.dumps(model_string), "question": json.dumps(_QUESTION)}
     return [
         Snippet("curl", "curl", _CURL.format(**values)),
         Snippet("python", "Python", _PYTHON.format(**values), needs="pip install openai"),

@@ -47,7 +47,7 @@ async function copy(button) {
   setTimeout(() => { label.textContent = button.dataset.named; }, 2000);
 }
 
-// Sends one request with the key shown on the page; how it went is told by the line that asks the server.
+// Sends the request of the curl snippet with the key shown on the page; how it went is told by the line that asks the server.
 async function send(button) {
   const error = document.getElementById("send-error");
   button.disabled = true;
@@ -59,7 +59,7 @@ async function send(button) {
         Authorization: `Bearer ${document.getElementById(button.dataset.sends).textContent.trim()}`,
         "Content-Type": "application/json",
       },
-      body: JSON.stringify({ model: button.dataset.model, input: "Say hello in one short sentence.", max_output_tokens: 60 }),
+      body: button.dataset.body,
       credentials: "omit",
     });
     if (!response.ok) error.textContent = (await response.json()).error.message;

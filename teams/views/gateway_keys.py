@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from catalog.queries import callable_offerings
-from catalog.snippets import Snippet, build_snippets
+from catalog.snippets import Snippet, build_snippets, request_body
 from keys.models import KeyVersion
 from providers.base import Outcome
 from teams.access import Right, WorkspaceRequest, requires
@@ -178,7 +178,7 @@ def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:
     context = {
         "key": created.key,
         "token": created.token.text,
-        "model": model,
+        "body": request_body(model),
         "origin": origin,
         "snippets": [*build_snippets(model, origin), _claude_code(model, origin)] if model else [],
         "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),

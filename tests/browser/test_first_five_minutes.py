@@ -1,5 +1,6 @@
 """A new user's first five minutes, walked in a browser on real parts: from the set-up link to exact numbers."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -109,6 +110,8 @@ def create_gateway_key(page: Page, product: Product) -> str:
 def send_it_for_me(page: Page, tally: Tally) -> None:
     with page.expect_response("**/v3/router/responses") as sent:
         page.get_by_role("button", name="Send it for me").click()
+    shown = page.locator("#code-curl").inner_text().partition("-d '")[2].removesuffix("'")
+    assert sent.value.request.post_data_json == json.loads(shown)
     usage = sent.value.json()["usage"]
     tally.add(counts_in_response(usage))
     assert Decimal(str(usage["total_cost"])) == tally.cost_usd

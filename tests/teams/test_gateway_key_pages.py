@@ -1,5 +1,6 @@
 """API Keys: who sees which, a new one shown once, its first request, and the end of one."""
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -218,7 +219,9 @@ def test_a_real_provider_is_preferred_to_the_simulated_one(owner: Client, worksp
     make_provider_key(workspace, provider="simulated", name="Simulated")
     make_provider_key(workspace)
 
-    assert owner.post(NEW, {"name": "app"}).context["model"] == "anthropic/claude-sonnet-4-6"
+    body = json.loads(owner.post(NEW, {"name": "app"}).context["body"])
+
+    assert body["model"] == "anthropic/claude-sonnet-4-6"
 
 
 def test_without_a_provider_the_page_says_what_is_missing(owner: Client) -> None:
@@ -350,3 +353,15 @@ def test_a_developer_cannot_revoke_anothers_key(developer: Client, workspace: Wo
     assert answer.status_code == 404
     key.refresh_from_db()
     assert key.status == "active"
+
+
+def test_where_every_key_has_ended_the_list_says_so_and_leads_to_them(
+    owner: Client, workspace: Workspace, alice: User
+) -> None:
+    key = make_gateway_key(workspace, owner=alice).key
+    owner.post(f"{LIST}{key.pk}/revoke/")
+
+    answer = owner.get(LIST)
+
+    assert "All keys are revoked or expired." in text_of(answer)
+    assert 'href="?status=ended"' in answer.content.decode()
