@@ -170,7 +170,7 @@ def test_prices_stand_side_by_side(page):
 def test_a_price_says_since_when_and_from_where(page):
     html = page(SONNET)
 
-    assert "13 Mar 2026, 00:00 UTC" in html
+    assert 'title="2026-03-13 00:00:00 UTC"' in html
     assert "Source: genai-prices" in html
 
 
