@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 import uvicorn
-from catalog.services import sync_catalog
 from django.db import connection
 
+from catalog.services import sync_catalog
 from keys.models import ProviderKey
 from keys.services import create_provider_key
 from providers.secret import Secret
