@@ -24,8 +24,8 @@ from django.utils import timezone
 from keys.credentials import check_base_url
 from keys.crypto import CryptoError, Keyring, SealContext, load_keyring
 from keys.models import KeyVersion, ProviderKey, TestCall, origin_of
-from providers import anthropic
-from providers.base import Outbound, Outcome, TokenCounts, UnreadableAnswer
+from providers.base import Answer, ModelCall, Outbound, Outcome, ProviderAPI, Target, TokenCounts, UnreadableAnswer
+from providers.registry import PROVIDER_APIS
 from providers.secret import Secret
 from teams.audit import Actor, record_event
 from teams.models import Workspace
@@ -293,20 +293,19 @@ def perform_test_call(call: TestCall) -> TestResult:
         secret = keyring().open(version.sealed, version.seal_context)
     except CryptoError:
         return TestResult(Outcome.MISCONFIGURED, "This secret cannot be opened any more. Rotate: paste it again.", 0)
-    if call.kind == TestCall.Kind.CHECK:
-        outbound = anthropic.build_list_models(origin=key.url)
-    else:
-        outbound = anthropic.build_test_message(call.model, origin=key.url)
+    api, target = PROVIDER_APIS[key.provider], Target(key.url, key.settings)
+    message = None if call.kind == TestCall.Kind.CHECK else api.build_test_message(call.model, target)
+    outbound = api.build_request(message, target) if message else api.build_check(target)
     if key.provider_info.is_simulated:
         _wait_for_simulator(origin_of(key.url))
     started = time.monotonic()
     try:
-        response = _send(outbound, secret)
+        response = _send(api, outbound, secret)
     except httpx.TimeoutException:
         return TestResult(Outcome.TIMEOUT, _ADVICE[Outcome.TIMEOUT], _since(started))
     except (httpx.HTTPError, httpx.InvalidURL):
         return TestResult(Outcome.UNREACHABLE, _unreachable(origin_of(key.url)), _since(started))
-    return _read_answer(call, response, latency_ms=_since(started))
+    return _read_answer(api, call, message, response, latency_ms=_since(started))
 
 
 @transaction.atomic
@@ -351,7 +350,7 @@ def _wait_for_simulator(origin: str) -> None:
             return
 
 
-def _send(outbound: Outbound, secret: Secret) -> httpx.Response:
+def _send(api: ProviderAPI, outbound: Outbound, secret: Secret) -> httpx.Response:
     # No redirects and no proxies from the environment: the key goes to the allowed origin or nowhere.
     with httpx.Client(timeout=TEST_CALL_STEP_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
         request = client.build_request(
@@ -360,7 +359,7 @@ def _send(outbound: Outbound, secret: Secret) -> httpx.Response:
             headers={**outbound.headers, "accept-encoding": "identity"},
             content=outbound.body or None,
         )
-        response = client.send(request, auth=_CredentialAuth(outbound, secret), stream=True)
+        response = client.send(request, auth=_CredentialAuth(api, outbound, secret), stream=True)
         try:
             return httpx.Response(response.status_code, headers=response.headers, content=_read_all(response))
         finally:
@@ -380,33 +379,38 @@ def _read_all(response: httpx.Response) -> bytes:
 class _CredentialAuth(httpx.Auth):
     """Adds the credential at the moment of sending, so that no request object holds it before."""
 
-    def __init__(self, outbound: Outbound, secret: Secret) -> None:
-        self._outbound, self._secret = outbound, secret
+    def __init__(self, api: ProviderAPI, outbound: Outbound, secret: Secret) -> None:
+        self._api, self._outbound, self._secret = api, outbound, secret
 
     def auth_flow(self, request: httpx.Request) -> Any:
-        request.headers.update(anthropic.authorize(self._outbound, self._secret))
+        request.headers.update(self._api.authorize(self._outbound, self._secret))
         yield request
 
 
-def _read_answer(call: TestCall, response: httpx.Response, *, latency_ms: int) -> TestResult:
-    request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
-    if response.status_code >= 300:
-        outcome, _ = anthropic.classify_error(response.status_code, response.content)
-        if response.status_code < 400:
+def _read_answer(
+    api: ProviderAPI, call: TestCall, message: ModelCall | None, response: httpx.Response, *, latency_ms: int
+) -> TestResult:
+    request_id = next(filter(None, map(response.headers.get, api.request_id_headers)), "")
+    status = response.status_code
+    if status >= 300:
+        outcome, _ = api.classify_error(status, response.content)
+        if status < 400:
             outcome = Outcome.MISCONFIGURED
         advice = _ADVICE.get(outcome, "This address answers with a redirect, which is never followed. Check it.")
-        return TestResult(outcome, advice, latency_ms, response.status_code, request_id)
+        return TestResult(outcome, advice, latency_ms, status, request_id)
     try:
-        if call.kind == TestCall.Kind.CHECK:
-            models = len(anthropic.parse_models(response.content))
-            sentence = f"Checked in {latency_ms} ms; {models} models available."
-            return TestResult(Outcome.OK, sentence, latency_ms, response.status_code, request_id)
-        counts = anthropic.parse_answer_usage(response.content)
+        if message is None:
+            sentence = f"Checked in {latency_ms} ms; {api.read_check(response.content)}."
+            return TestResult(Outcome.OK, sentence, latency_ms, status, request_id)
+        answer = api.read_answer(message, response.content)
     except UnreadableAnswer:
+        answer = Answer(b"", TokenCounts())
+    if not answer.model and not answer.counts.is_known:
         sentence = "Something answers there, but not like the provider's API. Check the base URL."
-        return TestResult(Outcome.MISCONFIGURED, sentence, latency_ms, response.status_code, request_id)
-    sentence = f"{call.model} answered in {latency_ms} ms."
-    return TestResult(Outcome.OK, sentence, latency_ms, response.status_code, request_id, counts)
+        return TestResult(Outcome.MISCONFIGURED, sentence, latency_ms, status, request_id)
+    return TestResult(
+        Outcome.OK, f"{call.model} answered in {latency_ms} ms.", latency_ms, status, request_id, answer.counts
+    )
 
 
 def _since(started: float) -> int:

@@ -1,9 +1,46 @@
-"""What every provider module shares: the request it builds, the counts it reads, the failures it names."""
+"""What every provider module is, and what they share: the request built, the counts read, the failures named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
+
+from providers.secret import Secret
+
+
+class Shape(StrEnum):
+    """The language of a model call's body and of its answer."""
+
+    MESSAGES = "messages"  # Anthropic Messages, the inner language
+    COUNT_TOKENS = "count_tokens"  # Messages, of which only the input is counted
+    CHAT = "chat"  # OpenAI Chat Completions
+    RESPONSES = "responses"  # OpenAI Responses
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where the calls of one provider key go.
+
+    ``origin`` is its base URL without a slash at the end, empty for the provider's own address; ``settings`` are the
+    key's (region, project_id, …).
+    """
+
+    origin: str = ""
+    settings: Mapping[str, str] = {}
+
+
+class ModelCall(msgspec.Struct, frozen=True):
+    """One call to a model, before it takes a provider's form.
+
+    ``model`` is the provider's own id, and ``body`` (JSON in the language of ``shape``) holds it too. ``headers`` are
+    the client's own, in lower case, as far as they pass (anthropic-version, anthropic-beta, …).
+    """
+
+    model: str
+    body: bytes
+    stream: bool = False
+    shape: Shape = Shape.MESSAGES
+    headers: Mapping[str, str] = {}
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -64,3 +101,133 @@ class Outcome(StrEnum):
 
 class UnreadableAnswer(ValueError):
     """The provider's answer does not have the documented shape."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer: its bytes in the call's shape, what it used, and the model that it says answered."""
+
+    body: bytes
+    counts: TokenCounts
+    model: str = ""
+
+
+class StreamError(msgspec.Struct, frozen=True):
+    """The failure that broke a streamed answer off, as the provider names it."""
+
+    type: str
+    message: str
+
+
+class AnswerStream(Protocol):
+    """Reads one streamed answer: passes it on as server-sent events in the call's shape, and meters it.
+
+    The properties tell what is known so far; ``counts`` are cumulative and ``text_chars`` (text, thinking and tool
+    arguments) is exact. ``is_complete`` is true once the provider said that the answer is whole.
+    """
+
+    first_token_seen: bool
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes, cut anywhere, and return what goes on. Raises UnreadableAnswer."""
+        ...
+
+    @property
+    def counts(self) -> TokenCounts: ...
+
+    @property
+    def model(self) -> str | None: ...
+
+    @property
+    def stop_reason(self) -> str | None: ...
+
+    @property
+    def error(self) -> StreamError | None: ...
+
+    @property
+    def is_complete(self) -> bool: ...
+
+    @property
+    def text_chars(self) -> int: ...
+
+
+class AccessToken(msgspec.Struct, frozen=True):
+    """A short-lived credential got for a stored one; ``expires_at`` in Unix seconds."""
+
+    secret: Secret
+    expires_at: float
+
+
+class TokenExchange(Protocol):
+    """How a stored credential is turned into the one that calls are sent with."""
+
+    def build_request(self, secret: Secret, *, now: float) -> Outbound:
+        """Return the request that asks for a token. Raises ValueError if the secret is not what it should be."""
+        ...
+
+    def parse_token(self, body: bytes, *, now: float) -> AccessToken:
+        """Return the token in the answer. Raises UnreadableAnswer."""
+        ...
+
+
+class ProviderAPI(Protocol):
+    """A provider's module. Everything in it is pure: the caller sends.
+
+    ``authorize`` and ``token_exchange`` are the only ones that see the secret; with a ``token_exchange``, ``authorize``
+    gets the access token in the secret's place.
+    """
+
+    @property
+    def shapes(self) -> frozenset[Shape]:
+        """The shapes it takes; a body in another is translated into Messages first."""
+        ...
+
+    @property
+    def request_id_headers(self) -> Sequence[str]:
+        """The reply headers that may hold the provider's own id of the request, best first."""
+        ...
+
+    @property
+    def token_exchange(self) -> TokenExchange | None: ...
+
+    def build_request(self, call: ModelCall, target: Target) -> Outbound:
+        """Return the request to send, without its credential."""
+        ...
+
+    def authorize(self, outbound: Outbound, secret: Secret) -> Mapping[str, str]:
+        """Return the headers to send ``outbound`` with, the credential among them."""
+        ...
+
+    def sensitive_parts(self, secret: Secret) -> Sequence[str]:
+        """Return the texts within the stored secret that may never come out again, in a provider's error either."""
+        ...
+
+    def read_answer(self, call: ModelCall, body: bytes) -> Answer:
+        """Return a whole answer. Counts that are missing are not known.
+
+        Raises UnreadableAnswer if the body has to be translated and cannot be.
+        """
+        ...
+
+    def answer_stream(self, call: ModelCall) -> AnswerStream:
+        """Return what reads one streamed answer."""
+        ...
+
+    def classify_error(self, status: int, body: bytes) -> tuple[Outcome, str]:
+        """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none)."""
+        ...
+
+    def region_of(self, model: str, target: Target) -> str:
+        """Return where ``model`` is served: a region, an area ("us", "eu", …), "global", or '' if nobody says."""
+        ...
+
+    def build_check(self, target: Target) -> Outbound:
+        """Return the free request that proves a credential."""
+        ...
+
+    def read_check(self, body: bytes) -> str:
+        """Return what a check's answer says, as half a sentence ("9 models available"). Raises UnreadableAnswer."""
+        ...
+
+    def build_test_message(self, model: str, target: Target) -> ModelCall:
+        """Return the smallest call that shows ``model`` answering: a few tokens in, at most 16 out."""
+        ...

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from providers.anthropic import parse_usage
-from providers.base import TokenCounts, UnreadableAnswer
+from providers.base import StreamError, TokenCounts, UnreadableAnswer
+from providers.usage import parse_usage
 
 _EVENT_END = b"\n\n"
 # Chunks are looked through once this much is held, so that a long answer does not stay in memory whole.
@@ -56,13 +56,6 @@ def merge_usage(earlier: Mapping[str, Any], later: object) -> dict[str, Any]:
     return {**earlier, **{name: value for name, value in later.items() if value is not None}}
 
 
-class StreamError(msgspec.Struct, frozen=True):
-    """The ``error`` event that broke an answer off."""
-
-    type: str
-    message: str
-
-
 class StreamMeter:
     """Reads model, counts, stop reason and failure off a passing Messages stream.
 
@@ -100,8 +93,8 @@ class StreamMeter:
         self._is_complete = False
         self._unreadable = 0
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes, cut anywhere."""
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes, cut anywhere, and return them."""
         self._chunks.append(chunk)
         self._held += len(chunk)
         if not self.first_token_seen:
@@ -110,6 +103,7 @@ class StreamMeter:
             self._read()
             self._count_text()
             self._held = len(self._tail)
+        return chunk
 
     @property
     def counts(self) -> TokenCounts:

@@ -145,10 +145,9 @@ def _not_allowed(method: str, allowed: str) -> RequestRefused:
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Where model calls arrive, and where the native ones go."""
+    """Where model calls arrive."""
 
     dialect: Dialect
-    upstream_path: str = "/v1/messages"
     is_count: bool = False
 
 
@@ -156,7 +155,7 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
     "/v3/router/chat/completions": Endpoint(CHAT),
     "/v3/router/responses": Endpoint(RESPONSES),
     f"{NATIVE_PREFIX}/v1/messages": Endpoint(MESSAGES),
-    f"{NATIVE_PREFIX}/v1/messages/count_tokens": Endpoint(MESSAGES, "/v1/messages/count_tokens", is_count=True),
+    f"{NATIVE_PREFIX}/v1/messages/count_tokens": Endpoint(MESSAGES, is_count=True),
 }
 
 
@@ -194,7 +193,6 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         metadata=_metadata(parsed, inbound),
         outbound_body=body,
         outbound_headers=headers,
-        upstream_path=endpoint.upstream_path,
         is_count=endpoint.is_count,
     )
     await gateway.carry(call, receive, send)

@@ -23,8 +23,9 @@ from yarl import URL
 
 from keys.crypto import CryptoError
 from providers import anthropic
-from providers.base import Outcome, TokenCounts, UnreadableAnswer
+from providers.base import ModelCall, Outcome, Shape, Target, TokenCounts, UnreadableAnswer
 from providers.sse import SSEDecoder, StreamMeter
+from providers.usage import read_message
 from router.asgi_types import Send
 from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, StreamRenderer
 from router.failures import Failure, failure_of, unreachable
@@ -102,7 +103,6 @@ class Call:
         "_plan",
         "_session",
         "_timeouts",
-        "_upstream_path",
         "is_answered",
     )
 
@@ -120,13 +120,12 @@ class Call:
         metadata: Metadata,
         outbound_body: bytes,
         outbound_headers: Mapping[str, str],
-        upstream_path: str = "/v1/messages",
         is_count: bool = False,
     ) -> None:
         self._session, self._outbox, self._timeouts = session, outbox, timeouts
         self._inbound, self._key, self._dialect, self._parsed, self._plan = inbound, key, dialect, parsed, plan
         self._metadata, self._body, self._headers = metadata, outbound_body, outbound_headers
-        self._upstream_path, self._is_count = upstream_path, is_count
+        self._is_count = is_count
         self._is_native = dialect.name == "messages"
         self._is_abandoned = self._has_begun_answer = False
         self.is_answered = False
@@ -173,7 +172,7 @@ class Call:
             return await self._fail(attempt, send, failure, certainty=certainty)
         async with response:
             attempt.status = response.status
-            attempt.upstream_request_id = response.headers.get(anthropic.REQUEST_ID_HEADER, "")
+            attempt.upstream_request_id = response.headers.get("request-id", "")
             if response.status >= 300:
                 return await self._relay_error(attempt, response, send, is_last=is_last)
             # What was asked for decides: a proxy on the way may have lost the content type.
@@ -185,9 +184,9 @@ class Call:
 
     async def _send(self, attempt: "Attempt") -> aiohttp.ClientResponse:
         candidate = attempt.candidate
-        outbound = anthropic.build_request(
-            self._body, origin=candidate.key.url, path=self._upstream_path, headers=self._headers
-        )
+        shape = Shape.COUNT_TOKENS if self._is_count else Shape.MESSAGES
+        model_call = ModelCall(candidate.upstream_model, self._body, self._parsed.stream, shape, self._headers)
+        outbound = anthropic.build_request(model_call, Target(candidate.key.url))
         return await self._session.request(
             outbound.method,
             _url(outbound.url),
@@ -393,10 +392,7 @@ class Attempt:
 
     def settle_answer(self, body: bytes) -> None:
         """Settle by the usage in a whole answer."""
-        try:
-            counts = anthropic.parse_answer_usage(body)
-        except UnreadableAnswer:
-            counts = TokenCounts()
+        counts = read_message(body).counts
         self.settle(Certainty.EXACT if counts.is_known else Certainty.UNKNOWN, counts=counts)
 
     def settle_stream(self, *, broke_off: bool) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from providers.anthropic import parse_usage
 from providers.base import UnreadableAnswer
+from providers.usage import parse_usage
 from router.dialects import envelope
 from router.dialects.answer import UNREADABLE, parse_answer, tool_arguments
 from router.dialects.base import ModelFacts, ParsedRequest, ReplyContext, StreamRenderer

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from providers.anthropic import parse_usage
 from providers.sse import merge_usage
+from providers.usage import parse_usage
 from router.dialects.answer import CUT_SHORT, UNREADABLE, stream_error, tool_arguments
 from router.dialects.base import ReplyContext
 from router.dialects.response_object import (

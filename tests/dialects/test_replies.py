@@ -8,9 +8,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from providers.anthropic import parse_usage
 from providers.base import UnreadableAnswer
 from providers.sse import SSEDecoder
+from providers.usage import parse_usage
 from router.dialects import CHAT, RESPONSES
 from tests.dialects.samples import (
     MODEL,

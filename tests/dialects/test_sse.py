@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.anthropic import parse_usage
-from providers.base import TokenCounts, UnreadableAnswer
-from providers.sse import SSEDecoder, StreamError, StreamMeter
+from providers.base import StreamError, TokenCounts, UnreadableAnswer
+from providers.sse import SSEDecoder, StreamMeter
+from providers.usage import parse_usage
 from tests.dialects.samples import encode_events, fold, message_events, recorded_answers
 
 STREAM = message_events(

@@ -215,7 +215,7 @@ def test_a_message_that_was_refused_is_a_row_without_tokens(version: KeyVersion,
 
 
 def test_a_message_answered_without_usage_is_not_known(version: KeyVersion, stub: Stub) -> None:
-    stub.replies.append(Reply.of_json({"type": "message", "usage": {}}))
+    stub.replies.append(Reply.of_json({"type": "message", "model": MODEL, "usage": {}}))
 
     run(version, Kind.MESSAGE, MODEL)
 
