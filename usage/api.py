@@ -140,11 +140,15 @@ class RequestShown(BaseModel):
     final: bool | None = None
     certainty: str | None = None
     ended_at: Timestamp | None = None
-    latency_ms: int | None = None
+    queue_ms: int | None = None
+    connect_ms: int | None = None
+    first_byte_ms: int | None = None
     ttft_ms: int | None = None
+    latency_ms: int | None = None
     stream: bool | None = None
     provider: str | None = None
     region: str | None = None
+    route: str | None = None
     model: str | None = None
     model_served: str | None = None
     provider_key: UUID | None = None
@@ -232,8 +236,11 @@ _SAME_NAME = (
     "final",
     "certainty",
     "ended_at",
-    "latency_ms",
+    "queue_ms",
+    "connect_ms",
+    "first_byte_ms",
     "ttft_ms",
+    "latency_ms",
     "stream",
     "provider",
     "model",
@@ -254,6 +261,7 @@ def _attempt_shown(attempt: Attempt) -> dict[str, Any]:
     is_settled = attempt.state == Attempt.State.SETTLED
     return {name: getattr(attempt, name) for name in _SAME_NAME} | {
         "region": attempt.region or None,
+        "route": attempt.route or None,
         "model_served": attempt.model_served or None,
         "provider_key": attempt.provider_key_id,
         "upstream_request_id": attempt.upstream_request_id or None,

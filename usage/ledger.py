@@ -52,6 +52,10 @@ COLUMNS: dict[str, str] = {
     "is_unpriced": "boolean",
     "price_id": "bigint",
     "upstream_request_id": "text",
+    "queue_ms": "integer",
+    "route": "text",
+    "connect_ms": "integer",
+    "first_byte_ms": "integer",
 }
 
 # What each sum of the rollup is, said over ledger rows.

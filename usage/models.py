@@ -77,6 +77,10 @@ class Attempt(models.Model):
     is_unpriced = models.BooleanField()
     price_id = models.BigIntegerField(null=True)
     upstream_request_id = models.CharField(max_length=200)
+    queue_ms = models.IntegerField(null=True)
+    route = models.CharField(max_length=200, default="")
+    connect_ms = models.IntegerField(null=True)
+    first_byte_ms = models.IntegerField(null=True)
 
     objects = AttemptQuerySet.as_manager()
 

@@ -48,6 +48,8 @@ class AttemptOpened(msgspec.Struct, array_like=True, frozen=True):
     session: str = ""
     tags: list[str] = []
     attempt: int = 1
+    queue_ms: int | None = None  # from the request's arrival to this attempt's start
+    route: str = ""  # the name it was asked for by, if that was a route's
 
 
 class AttemptSettled(msgspec.Struct, array_like=True, frozen=True):
@@ -63,6 +65,9 @@ class AttemptSettled(msgspec.Struct, array_like=True, frozen=True):
     counts: TokenCounts
     upstream_request_id: str = ""
     model_served: str = ""
+    # Both since the attempt's start: until the connection stood (0: an open one was taken), and the answer's headers.
+    connect_ms: int | None = None
+    first_byte_ms: int | None = None
 
 
 class RefusalRecord(msgspec.Struct, tag="r", array_like=True, frozen=True):

@@ -153,6 +153,8 @@ def _opened(attempt: Attempt) -> AttemptOpened:
         session=attempt.session,
         tags=attempt.tags,
         attempt=attempt.attempt,
+        queue_ms=attempt.queue_ms,
+        route=attempt.route,
     )
 
 
@@ -197,6 +199,8 @@ def _opened_columns(opened: AttemptOpened, zones: dict[UUID, str]) -> dict[str, 
         "session": _clean(opened.session),
         "tags": [_clean(tag) for tag in opened.tags],
         "stream": opened.stream,
+        "queue_ms": opened.queue_ms,
+        "route": _clean(opened.route),
         "started_at": started_at.isoformat(),
         "local_day": zone and started_at.astimezone(ZoneInfo(zone)).date().isoformat(),
         "time_zone": zone,
@@ -226,6 +230,8 @@ def _settled_columns(opened: AttemptOpened, settled: AttemptSettled, prices: Pri
         "ended_at": _time(settled.ended_at_us).isoformat(),
         "latency_ms": settled.latency_ms,
         "ttft_ms": settled.ttft_ms,
+        "connect_ms": settled.connect_ms,
+        "first_byte_ms": settled.first_byte_ms,
         "model_served": _clean(settled.model_served),
         "upstream_request_id": _clean(settled.upstream_request_id),
         "uncached_input_tokens": counts.uncached_input,

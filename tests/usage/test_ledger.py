@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 import pytest
 from django.db import connection
 
@@ -23,7 +24,7 @@ from tests.usage.samples import (
     record,
 )
 from usage.models import Attempt, DayState, LastUse, Rollup
-from usage.records import AttemptRecord, Certainty, uuid7
+from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, uuid7
 from usage.services import record_attempts
 
 
@@ -189,3 +190,26 @@ def test_histogram_has_a_place_for_every_latency(workspace: Workspace) -> None:
     record(*(make_record(workspace, settled={"latency_ms": latency}) for latency in latencies))
 
     assert sum(Rollup.objects.get().latency_histogram) == len(latencies)
+
+
+def test_phases_and_route_are_kept(workspace: Workspace) -> None:
+    record(
+        make_record(
+            workspace, queue_ms=3, route="fast", region="eu-west-1", settled={"connect_ms": 21, "first_byte_ms": 180}
+        )
+    )
+
+    attempt = Attempt.objects.get()
+    assert (attempt.queue_ms, attempt.connect_ms, attempt.first_byte_ms) == (3, 21, 180)
+    assert (attempt.route, attempt.region) == ("fast", "eu-west-1")
+
+
+def test_records_of_an_older_gateway_are_still_read() -> None:
+    opened = msgspec.msgpack.decode(msgspec.msgpack.encode(make_opened(UUID(int=9))))
+    settled = msgspec.msgpack.decode(msgspec.msgpack.encode(make_settled(make_opened(UUID(int=9)))))
+
+    read_opened = msgspec.convert(opened[:-2], AttemptOpened)
+    read_settled = msgspec.convert(settled[:-2], AttemptSettled)
+
+    assert (read_opened.queue_ms, read_opened.route) == (None, "")
+    assert (read_settled.connect_ms, read_settled.first_byte_ms) == (None, None)
