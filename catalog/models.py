@@ -1,12 +1,23 @@
-"""The catalog's tables: models, where they are offered, and what they cost there. ``sync_catalog`` fills them."""
+"""The catalog's tables: models, where they are offered and what they cost there, all filled by ``sync_catalog``;
+and the routes that each workspace makes of them.
+"""
 
+import uuid
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import validate_slug
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
 
 from catalog.providers import PROVIDERS, Provider
+from teams.models import Workspace
+
+# What a client writes before a route's name.
+ROUTE_PREFIX = "route/"
+MAX_RETRIES = 5
 
 
 class Model(models.Model):
@@ -111,3 +122,74 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offering_id} from {self.effective_from or 'the start'}"
+
+
+class RouteQuerySet(models.QuerySet["Route"]):
+    def in_workspace(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+
+class Route(models.Model):
+    """A name for several offerings, called as the model ``route/<name>``.
+
+    ``retries`` are extra attempts at a target after an error that may pass, before the next target is tried.
+    """
+
+    class Strategy(models.TextChoices):
+        ORDERED = "ordered", "In order"
+        WEIGHTED = "weighted", "By weight"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="routes")
+    name = models.CharField(max_length=64, validators=[validate_slug])
+    strategy = models.CharField(max_length=10, choices=Strategy, default=Strategy.ORDERED)
+    retries = models.PositiveSmallIntegerField(default=1)
+    allowed_regions = ArrayField(
+        models.CharField(max_length=40), default=list, blank=True, help_text="As in catalog.regions; empty: all."
+    )
+    same_model_fallback = models.BooleanField(default=False)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RouteQuerySet.as_manager()
+
+    class Meta:
+        ordering = [Lower("name")]
+        constraints = [
+            models.UniqueConstraint("workspace", Lower("name"), name="catalog_route_name_once"),
+            models.CheckConstraint(condition=Q(retries__lte=MAX_RETRIES), name="catalog_route_retries_bounded"),
+            models.CheckConstraint(condition=Q(strategy__in=["ordered", "weighted"]), name="catalog_route_strategy"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def model_string(self) -> str:
+        """What a client writes to call it."""
+        return f"{ROUTE_PREFIX}{self.name}"
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether its targets share the requests, instead of standing in for one another in order."""
+        return self.strategy == self.Strategy.WEIGHTED
+
+
+class RouteTarget(models.Model):
+    """One of a route's models, by the string a client would write; ``position`` counts from 0."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
+    model_string = models.CharField(max_length=200)
+    position = models.PositiveSmallIntegerField()
+    weight = models.PositiveIntegerField(default=1, help_text="Its share of the requests where the route is weighted.")
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["route", "position"], name="catalog_routetarget_position_once"),
+            models.UniqueConstraint(fields=["route", "model_string"], name="catalog_routetarget_model_once"),
+            models.CheckConstraint(condition=Q(weight__gt=0), name="catalog_routetarget_weight_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.model_string

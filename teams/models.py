@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
@@ -55,6 +57,15 @@ class Workspace(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC", help_text="Days and months are counted in this zone.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     checklist_dismissed_at = models.DateTimeField(null=True, blank=True)
+    allowed_regions = ArrayField(
+        models.CharField(max_length=40), default=list, blank=True, help_text="As in catalog.regions; empty: all."
+    )
+    fetch_urls = models.BooleanField(
+        default=False, help_text="Fetch images and PDFs for providers that take no addresses."
+    )
+    same_model_fallback = models.BooleanField(
+        default=False, help_text="Fall back to other offerings of the same model where a plain model was asked for."
+    )
 
     objects = WorkspaceQuerySet.as_manager()
 
@@ -92,6 +103,46 @@ class Membership(models.Model):
         return f"{self.user} in {self.workspace} ({self.role})"
 
 
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def in_workspace(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def active(self) -> Self:
+        """Return the projects that keys can be given to."""
+        return self.filter(archived_at=None)
+
+
+class Project(models.Model):
+    """A slice of a workspace that its gateway keys belong to, and usage is charged to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="projects")
+    name = models.CharField(max_length=100)
+    allowed_regions = ArrayField(
+        models.CharField(max_length=40), default=list, blank=True, help_text="As in catalog.regions; empty: all."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = [Lower("name")]
+        constraints = [
+            models.UniqueConstraint(
+                "workspace", Lower("name"), condition=Q(archived_at=None), name="teams_project_name_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether no more keys can be given to it; those it has go on working."""
+        return self.archived_at is not None
+
+
 class SetupLink(models.Model):
     """The link printed on first start; using it makes the owner and ends it."""
 
@@ -127,6 +178,16 @@ class GatewayKey(models.Model):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.GATEWAY)
     name = models.CharField(max_length=100)
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="gateway_keys")
+    project = models.ForeignKey(Project, on_delete=models.RESTRICT, null=True, blank=True, related_name="gateway_keys")
+    allowed_regions = ArrayField(
+        models.CharField(max_length=40), default=list, blank=True, help_text="As in catalog.regions; empty: all."
+    )
+    models_allowed = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="Model strings or patterns such as anthropic/*; empty: all.",
+    )
     public_id = models.CharField(max_length=8, unique=True)
     last4 = models.CharField(max_length=4)
     expires_at = models.DateTimeField(null=True, blank=True)
