@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
@@ -45,9 +46,7 @@ class ProviderKey(models.Model):
         ordering = ["provider", "order", "name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "provider", "name"],
-                condition=Q(deleted_at=None),
-                name="keys_providerkey_name_once",
+                "workspace", "provider", Lower("name"), condition=Q(deleted_at=None), name="keys_providerkey_name_once"
             ),
         ]
 
@@ -144,6 +143,31 @@ class KeyVersion(models.Model):
         return SealContext(key.workspace_id, key.pk, key.provider, key.sealed_origin, self.number)
 
 
+class SetAside(models.Model):
+    """A version of a key that the gateway leaves out for a while, because its provider refused it.
+
+    ``model`` is the upstream's id, empty for all models. ``detail`` is the reason in a sentence for people. After
+    ``until`` the next call is a probe: it ends the row, or sets the version aside again.
+    """
+
+    provider_key = models.ForeignKey(ProviderKey, on_delete=models.CASCADE, related_name="set_asides")
+    version = models.PositiveIntegerField(help_text="The version's number.")
+    model = models.CharField(max_length=300, blank=True)
+    outcome = models.CharField(max_length=30, choices=[(o.value, o.value) for o in Outcome])
+    detail = models.CharField(max_length=300, blank=True)
+    since = models.DateTimeField(default=timezone.now, editable=False)
+    until = models.DateTimeField()
+
+    class Meta:
+        ordering = ["provider_key", "version", "model"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider_key", "version", "model"], name="keys_setaside_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_key} v{self.version}, {self.model or 'all models'}"
+
+
 class TestCallQuerySet(models.QuerySet["TestCall"]):
     def in_workspace(self, workspace: Workspace) -> Self:
         return self.filter(version__provider_key__workspace=workspace)
@@ -171,7 +195,7 @@ class TestCall(models.Model):
     version = models.ForeignKey(KeyVersion, on_delete=models.CASCADE, related_name="test_calls")
     kind = models.CharField(max_length=10, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    model = models.CharField(max_length=100, blank=True)
+    model = models.CharField(max_length=300, blank=True)
     outcome = models.CharField(max_length=30, blank=True, choices=[(o.value, o.value) for o in Outcome])
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     input_tokens = models.PositiveIntegerField(null=True, blank=True)

@@ -24,6 +24,9 @@ from django.utils import timezone
 from keys.credentials import check_base_url
 from keys.crypto import CryptoError, Keyring, SealContext, load_keyring
 from keys.models import KeyVersion, ProviderKey, TestCall, origin_of
+from keys.set_asides import clear_set_aside as clear_set_aside
+from keys.set_asides import end_disproved, end_set_asides, end_set_asides_of_version
+from keys.set_asides import note_set_aside as note_set_aside
 from providers.base import Answer, ModelCall, Outbound, Outcome, ProviderAPI, Target, TokenCounts, UnreadableAnswer
 from providers.registry import PROVIDER_APIS
 from providers.secret import Secret
@@ -134,6 +137,7 @@ def promote_version(version: KeyVersion, *, grace: timedelta, actor: Actor | Non
         old.save(update_fields=["state", "draining_until", "revoked_at"])
     version.state, version.promoted_at, version.draining_until = KeyVersion.State.ACTIVE, now, None
     version.save(update_fields=["state", "promoted_at", "draining_until"])
+    end_set_asides(key)
     record_event(
         actor,
         "provider_key.switch",
@@ -153,6 +157,7 @@ def revoke_version(version: KeyVersion, *, actor: Actor | None) -> KeyVersion:
         return version
     version.state, version.revoked_at, version.draining_until = KeyVersion.State.REVOKED, timezone.now(), None
     version.save(update_fields=["state", "revoked_at", "draining_until"])
+    end_set_asides_of_version(version)
     record_event(actor, "provider_key.revoke_version", key, workspace=key.workspace, after={"version": version.number})
     return version
 
@@ -187,6 +192,7 @@ def edit_provider_key(
             revoke_version(old, actor=actor)
         version = _add_version(key, secret, state=KeyVersion.State.ACTIVE)
         request_test_call(version, kind=TestCall.Kind.CHECK, actor=actor)
+    end_set_asides(key)
     record_event(actor, "provider_key.edit", key, workspace=key.workspace, before=before, after=_shown(key))
     return key
 
@@ -197,8 +203,20 @@ def set_provider_key_enabled(key: ProviderKey, *, enabled: bool, actor: Actor | 
     key = _locked(key)
     key.enabled = enabled
     key.save(update_fields=["enabled"])
+    if enabled:
+        end_set_asides(key)
     record_event(actor, f"provider_key.{'enable' if enabled else 'disable'}", key, workspace=key.workspace)
     return key
+
+
+@transaction.atomic
+def use_provider_key_again(key: ProviderKey, *, actor: Actor | None) -> int:
+    """Let the gateway use what it had set aside of ``key``, at once; return how many rows that ended."""
+    key = _locked(key)
+    ended = end_set_asides(key)
+    if ended:
+        record_event(actor, "provider_key.use_again", key, workspace=key.workspace)
+    return ended
 
 
 @transaction.atomic
@@ -211,6 +229,7 @@ def delete_provider_key(key: ProviderKey, *, actor: Actor | None) -> None:
     )
     key.deleted_at, key.enabled = now, False
     key.save(update_fields=["deleted_at", "enabled"])
+    end_set_asides(key)
     record_event(actor, "provider_key.delete", key, workspace=key.workspace, before=_shown(key))
 
 
@@ -317,6 +336,8 @@ def finish_test_call(call: TestCall, result: TestResult) -> TestCall:
     if result.counts.is_known:
         call.input_tokens, call.output_tokens = result.counts.input_total, result.counts.output
     call.save()
+    if result.outcome == Outcome.OK:
+        end_disproved(call)
     return call
 
 
