@@ -95,6 +95,45 @@ def _fold_delta(block: dict[str, Any], delta: dict[str, Any]) -> None:
     for name in ("text", "thinking", "signature", "partial_json"):
         if name in delta:
             block[name] = block.get(name, "") + delta[name]
+    if delta["type"] == "citations_delta":
+        block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
+
+
+def stream_of(answer: Mapping[str, Any]) -> bytes:
+    """Return the Messages stream that amounts to a whole answer; texts come in halves."""
+    usage = {**answer["usage"], "output_tokens": 1}
+    opened = {**answer, "content": [], "stop_reason": None, "usage": usage}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": opened}]
+    for index, block in enumerate(answer["content"]):
+        start, deltas = _deltas_of(block)
+        events.append({"type": "content_block_start", "index": index, "content_block": start})
+        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        events.append({"type": "content_block_stop", "index": index})
+    ending = {name: answer[name] for name in ("stop_reason", "stop_sequence", "stop_details") if name in answer}
+    events.append({"type": "message_delta", "delta": ending, "usage": answer["usage"]})
+    events.append({"type": "message_stop"})
+    return encode_events(events)
+
+
+def _deltas_of(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a block as it starts, and the deltas that complete it."""
+    kind = block["type"]
+    if kind == "text":
+        middle = len(block["text"]) // 2
+        halves = [{"type": "text_delta", "text": text} for text in (block["text"][:middle], block["text"][middle:])]
+        cited = [{"type": "citations_delta", "citation": citation} for citation in block.get("citations") or ()]
+        start = {"type": "text", "text": ""} | ({"citations": []} if "citations" in block else {})
+        return start, [*cited, *halves]
+    if kind == "thinking":
+        seal = {"type": "signature_delta", "signature": block["signature"]}
+        return {**block, "thinking": "", "signature": ""}, [
+            {"type": "thinking_delta", "thinking": block["thinking"]},
+            seal,
+        ]
+    if kind in ("tool_use", "server_tool_use"):
+        arguments = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        return {**block, "input": {}}, [arguments]
+    return dict(block), []
 
 
 def openai_client(reply: bytes, *, status: int = 200) -> openai.OpenAI:
