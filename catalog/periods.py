@@ -9,7 +9,7 @@ from genai_prices import __version__ as package_version
 from genai_prices.data import providers as package_providers
 from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices
 
-from catalog.claude import PriceOverride
+from catalog.files import PriceOverride
 from catalog.prices import Price, Rates, Tier
 
 PACKAGE_SOURCE = f"genai-prices {package_version}"

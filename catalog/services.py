@@ -8,7 +8,7 @@ import msgspec
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from catalog.claude import CatalogFile, ListedModel, ListedOffering, model_string, read_catalog_file
+from catalog.files import CatalogFile, ListedModel, ListedOffering, model_string, read_catalog_file
 from catalog.models import Model, Offering, Price
 from catalog.periods import Period, plan_succession, published_periods
 from catalog.prices import RATE_LABELS

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.claude import PriceOverride, read_catalog_file
+from catalog.files import PriceOverride, read_catalog_file
 from catalog.periods import PACKAGE_SOURCE, Period, Succession, plan_succession, published_periods
 from catalog.prices import Price, Rates
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.claude import ListedModel, model_string, read_catalog_file
+from catalog.files import ListedModel, model_string, read_catalog_file
 from catalog.index import Capability
 from catalog.providers import PROVIDERS
 
