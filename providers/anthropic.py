@@ -16,12 +16,18 @@ from providers.usage import read_message
 API_VERSION: Final = "2023-06-01"
 DEFAULT_ORIGIN: Final = "https://api.anthropic.com"
 
-shapes: Final = frozenset({Shape.MESSAGES, Shape.COUNT_TOKENS})
+translated_shapes: Final[frozenset[Shape]] = frozenset()
 request_id_headers: Final[Sequence[str]] = ("request-id",)
 token_exchange: Final = None
 
+_SHAPES: Final = frozenset({Shape.MESSAGES, Shape.COUNT_TOKENS})
 _PATHS: Final = {Shape.MESSAGES: "/v1/messages", Shape.COUNT_TOKENS: "/v1/messages/count_tokens"}
 _JSON_HEADERS: Final[Mapping[str, str]] = {"content-type": "application/json", "anthropic-version": API_VERSION}
+
+
+def shapes_at(target: Target) -> frozenset[Shape]:
+    """Return Messages and its token count."""
+    return _SHAPES
 
 
 def build_request(call: ModelCall, target: Target) -> Outbound:
@@ -82,7 +88,7 @@ def parse_models(body: bytes) -> list[str]:
         raise UnreadableAnswer("The list of models could not be read.") from None
 
 
-def classify_error(status: int, body: bytes) -> tuple[Outcome, str]:
+def classify_error(status: int, body: bytes, headers: Mapping[str, str] = {}) -> tuple[Outcome, str]:
     """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none)."""
     kind, message = _error_in(body)
     if status == 401 or kind == "authentication_error":

@@ -44,12 +44,16 @@ class ModelCall(msgspec.Struct, frozen=True):
 
 
 class Outbound(msgspec.Struct, frozen=True):
-    """One upstream HTTP request without its credential; any HTTP client can send it."""
+    """One upstream HTTP request without its credential; any HTTP client can send it.
+
+    ``region`` is what ``authorize`` signs for, empty for providers whose signatures know no region.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    region: str = ""
 
 
 class TokenCounts(msgspec.Struct, frozen=True):
@@ -101,6 +105,18 @@ class Outcome(StrEnum):
 
 class UnreadableAnswer(ValueError):
     """The provider's answer does not have the documented shape."""
+
+
+class NotTranslatable(ValueError):
+    """A request holds what cannot be said in the provider's language; nothing is sent.
+
+    ``param`` is the path of the field at fault (``tools.0.type``), ``message`` says what to do about it.
+    """
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+        self.message = message
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -160,12 +176,19 @@ class AccessToken(msgspec.Struct, frozen=True):
 class TokenExchange(Protocol):
     """How a stored credential is turned into the one that calls are sent with."""
 
-    def build_request(self, secret: Secret, *, now: float) -> Outbound:
-        """Return the request that asks for a token. Raises ValueError if the secret is not what it should be."""
+    def build_request(self, secret: Secret, *, now: float, token_uri: str = "") -> Outbound:
+        """Return the request that asks for a token, at the provider's own address unless ``token_uri`` is another.
+
+        Raises ValueError, whose text is for people, if the secret is not what it should be.
+        """
         ...
 
     def parse_token(self, body: bytes, *, now: float) -> AccessToken:
         """Return the token in the answer. Raises UnreadableAnswer."""
+        ...
+
+    def classify_error(self, status: int, body: bytes) -> tuple[Outcome, str]:
+        """Return what an answer of ``status`` >= 300 means, and a sentence that says what to do."""
         ...
 
 
@@ -177,8 +200,8 @@ class ProviderAPI(Protocol):
     """
 
     @property
-    def shapes(self) -> frozenset[Shape]:
-        """The shapes it takes; a body in another is translated into Messages first."""
+    def translated_shapes(self) -> frozenset[Shape]:
+        """The shapes it takes by turning them into its own language and back; errors come in its own."""
         ...
 
     @property
@@ -188,6 +211,10 @@ class ProviderAPI(Protocol):
 
     @property
     def token_exchange(self) -> TokenExchange | None: ...
+
+    def shapes_at(self, target: Target) -> frozenset[Shape]:
+        """Return the shapes it takes there; a body in another is translated into Messages first."""
+        ...
 
     def build_request(self, call: ModelCall, target: Target) -> Outbound:
         """Return the request to send, without its credential."""
@@ -212,8 +239,11 @@ class ProviderAPI(Protocol):
         """Return what reads one streamed answer."""
         ...
 
-    def classify_error(self, status: int, body: bytes) -> tuple[Outcome, str]:
-        """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none)."""
+    def classify_error(self, status: int, body: bytes, headers: Mapping[str, str] = {}) -> tuple[Outcome, str]:
+        """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none).
+
+        ``headers`` are the answer's, by lower-case name; some providers name the error only there.
+        """
         ...
 
     def region_of(self, model: str, target: Target) -> str:
