@@ -25,9 +25,10 @@ from keys.services import (
     set_provider_key_enabled,
 )
 from keys.status import Status, status_of_call, word_of_version
-from keys.views.finding import find_key, leave_dialog
+from keys.views.finding import find_key
 from keys.views.listing import key_rows
 from teams.access import Right, WorkspaceRequest, requires
+from teams.dialogs import leave_dialog
 from teams.models import AuditEvent
 from usage.models import LastUse
 from usage.queries import usage_report

@@ -1,10 +1,8 @@
-"""What the pages of one key share: finding it, and leaving a dialog."""
+"""Finding the key or version that a page is about."""
 
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django_htmx.http import HttpResponseClientRedirect
 
 from keys.models import KeyVersion, ProviderKey
 from teams.access import WorkspaceRequest
@@ -19,8 +17,3 @@ def find_version(request: WorkspaceRequest, key_id: UUID, number: int) -> KeyVer
     """Return a version of the key; Http404 as for the key itself."""
     versions = KeyVersion.objects.in_workspace(request.workspace).select_related("provider_key__workspace")
     return get_object_or_404(versions, provider_key=key_id, number=number)
-
-
-def leave_dialog(request: WorkspaceRequest, url: str) -> HttpResponse:
-    """Lead to ``url``; where a dialog sent the form, the whole page goes there."""
-    return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)

@@ -12,8 +12,9 @@ from keys.forms import SecretForm, SimulatedSecretForm, SwitchForm
 from keys.models import KeyVersion
 from keys.services import VersionRevoked, add_version, promote_version, revoke_version, versions_with_same_secret
 from keys.status import status_of_call
-from keys.views.finding import find_key, find_version, leave_dialog
+from keys.views.finding import find_key, find_version
 from teams.access import Right, WorkspaceRequest, requires
+from teams.dialogs import leave_dialog
 
 
 @never_cache
