@@ -1,8 +1,9 @@
-"""Envelope encryption of provider credentials.
+"""Envelope encryption of provider credentials and stored prompts.
 
-Each version has its own random data key; the data key is wrapped by the primary master key. Both layers are
-AES-256-GCM with 96-bit random nonces, stored in front of the ciphertext. The additional data names the row a
-ciphertext belongs to, so that it opens nowhere else. Pure but for reading the key file.
+Each version of a credential, and the stored prompts of each workspace, have a random data key of their own; the data
+key is wrapped by the primary master key. Both layers are AES-256-GCM with 96-bit random nonces, stored in front of the
+ciphertext. The additional data names the row a ciphertext belongs to, so that it opens nowhere else. Pure but for
+reading the key file.
 """
 
 import base64
@@ -11,7 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -53,11 +54,21 @@ class SealContext:
     version: int
 
     def additional_data(self, purpose: str) -> bytes:
-        """Return the fields, each with its length in front: joined text could be cut elsewhere and collide."""
+        """Return the fields for ``purpose``."""
         fields = ("orqadmin/1", purpose, "keys_keyversion", self.workspace.hex, self.provider_key.hex)
-        values = (*fields, self.provider, self.origin, str(self.version))
-        encoded = [value.encode() for value in values]
-        return b"".join(len(value).to_bytes(4, "big") + value for value in encoded)
+        return _join((*fields, self.provider, self.origin, str(self.version)))
+
+
+@dataclass(frozen=True, slots=True)
+class PromptKeyContext:
+    """The row of the key that a workspace's stored prompts are sealed with. None of it is secret."""
+
+    workspace: UUID
+    prompt_key: UUID
+
+    def additional_data(self, purpose: str, *place: str) -> bytes:
+        """Return the fields for ``purpose``; ``place`` says what more is bound: the request a prompt belongs to."""
+        return _join(("orqadmin/1", purpose, "keys_promptkey", self.workspace.hex, self.prompt_key.hex, *place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,14 @@ class Sealed:
     """A sealed credential: what the database keeps."""
 
     ciphertext: bytes
+    wrapped_data_key: bytes
+    master_key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A data key as the database keeps it."""
+
     wrapped_data_key: bytes
     master_key_id: str
 
@@ -87,11 +106,17 @@ class Keyring:
     def seal(self, secret: Secret, context: SealContext) -> Sealed:
         """Encrypt ``secret`` so that it opens only with ``context``."""
         data_key = secrets.token_bytes(KEY_BYTES)
-        ciphertext = _encrypt(AESGCM(data_key), secret.reveal().encode(), context.additional_data("secret"))
-        wrapped = _encrypt(self._wrapping[self.primary_id], data_key, context.additional_data("data-key"))
+        ciphertext = encrypt(AESGCM(data_key), secret.reveal().encode(), context.additional_data("secret"))
+        wrapped = encrypt(self._wrapping[self.primary_id], data_key, context.additional_data("data-key"))
         return Sealed(ciphertext, wrapped, self.primary_id)
 
-    def unwrap(self, sealed: Sealed, context: SealContext) -> AESGCM:
+    def new_data_key(self, context: PromptKeyContext) -> WrappedKey:
+        """Make a random data key, wrapped so that it opens only with ``context``."""
+        data_key = secrets.token_bytes(KEY_BYTES)
+        wrapped = encrypt(self._wrapping[self.primary_id], data_key, context.additional_data("data-key"))
+        return WrappedKey(wrapped, self.primary_id)
+
+    def unwrap(self, sealed: Sealed | WrappedKey, context: SealContext | PromptKeyContext) -> AESGCM:
         """Return the data key of ``sealed``, ready to decrypt.
 
         Raises UnknownMasterKey or CannotOpen.
@@ -99,7 +124,7 @@ class Keyring:
         wrapping = self._wrapping.get(sealed.master_key_id)
         if wrapping is None:
             raise UnknownMasterKey(sealed.master_key_id)
-        return AESGCM(_decrypt(wrapping, sealed.wrapped_data_key, context.additional_data("data-key")))
+        return AESGCM(decrypt(wrapping, sealed.wrapped_data_key, context.additional_data("data-key")))
 
     def open(self, sealed: Sealed, context: SealContext) -> Secret:
         """Decrypt ``sealed``.
@@ -119,7 +144,7 @@ class Keyring:
 
 def open_with(data_key: AESGCM, ciphertext: bytes, additional_data: bytes) -> Secret:
     """Decrypt ``ciphertext`` with an unwrapped data key and its context's data for ``secret``; raises CannotOpen."""
-    return Secret(_decrypt(data_key, ciphertext, additional_data).decode())
+    return Secret(decrypt(data_key, ciphertext, additional_data).decode())
 
 
 def parse_master_keys(text: str) -> dict[str, bytes]:
@@ -169,12 +194,20 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(key)
 
 
-def _encrypt(key: AESGCM, plaintext: bytes, additional_data: bytes) -> bytes:
+def _join(values: Iterable[str]) -> bytes:
+    """Return the values, each with its length in front: joined text could be cut elsewhere and collide."""
+    encoded = [value.encode() for value in values]
+    return b"".join(len(value).to_bytes(4, "big") + value for value in encoded)
+
+
+def encrypt(key: AESGCM, plaintext: bytes, additional_data: bytes) -> bytes:
+    """Return a random nonce and ``plaintext`` encrypted under it."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     return nonce + key.encrypt(nonce, plaintext, additional_data)
 
 
-def _decrypt(key: AESGCM, blob: bytes, additional_data: bytes) -> bytes:
+def decrypt(key: AESGCM, blob: bytes, additional_data: bytes) -> bytes:
+    """Return what ``encrypt`` made ``blob`` of; raises CannotOpen."""
     try:
         return key.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], additional_data)
     except (InvalidTag, ValueError):

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.providers import PROVIDERS, Provider
-from keys.crypto import SealContext, Sealed
+from keys.crypto import PromptKeyContext, SealContext, Sealed
 from providers.base import Outcome
 from teams.models import Workspace
 
@@ -243,3 +243,21 @@ class TestCall(models.Model):
             "queued_at": self.queued_at.isoformat(),
             "finished_at": self.finished_at.isoformat() if self.finished_at else None,
         }
+
+
+class PromptKey(models.Model):
+    """The data key that seals a workspace's stored prompts and answers; without it nobody can read them again."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="prompt_key")
+    wrapped_data_key = models.BinaryField()
+    master_key_id = models.CharField(max_length=40, db_index=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"prompt key of {self.workspace}"
+
+    @property
+    def seal_context(self) -> PromptKeyContext:
+        """The additional data that the wrapped key, and all that it seals, is bound to."""
+        return PromptKeyContext(self.workspace_id, self.pk)

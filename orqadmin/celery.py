@@ -19,5 +19,6 @@ app.conf.beat_schedule = {
         "usage.make_partitions": 3600,
         "usage.settle_abandoned_tests": 600,
         "usage.forget_refusals": 3600,
+        "usage.forget_exchanges": 3600,
     }.items()
 }

@@ -25,7 +25,8 @@ from uuid import UUID
 
 import msgspec
 
-from usage.records import AttemptOpened, AttemptSettled, RefusalRecord
+from router.exchanges import ExchangeFolder
+from usage.records import AttemptOpened, AttemptSettled, ExchangeRecord, RefusalRecord
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class OutboxWriter:
         self._directory, self._segment_bytes = directory, segment_bytes
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._lock = self._hold_lock()
+        self._exchanges = ExchangeFolder(directory)
         self._log: mmap.mmap | None = None
         self._number, self._end = 0, 0
         self._flush_to_disk = flush_to_disk
@@ -83,6 +85,10 @@ class OutboxWriter:
     def refuse(self, refusal: RefusalRecord) -> None:
         """Record a refusal. Raises OutboxUnavailable."""
         self._append(refusal)
+
+    def keep(self, exchange: ExchangeRecord) -> None:
+        """Leave a sealed prompt and answer to be stored. Never raises, for no request may fail of it."""
+        self._exchanges.keep(exchange)
 
     def close(self) -> None:
         """Give up the lock: the shipper then takes all that is left and removes the files."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from providers.base import TokenCounts
+from router.exchanges import ExchangeFolder
 from router.outbox import Opened, Settled, is_writer_alive, read_entries
 from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, RefusalRecord
 
@@ -44,6 +45,7 @@ class OutboxReader:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.exchanges = ExchangeFolder(directory)
         self._segments: dict[Path, _Segment] = {}
         self._opened: dict[UUID, tuple[AttemptOpened, _Segment]] = {}
         self._shown: set[UUID] = set()

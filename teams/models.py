@@ -15,6 +15,9 @@ from django.utils import timezone
 
 from teams.tokens import TokenKind
 
+# Stored prompts are for looking into what went wrong, not an archive.
+MAX_PROMPT_RETENTION_DAYS = 90
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users known by their e-mail address."""
@@ -66,8 +69,18 @@ class Workspace(models.Model):
     same_model_fallback = models.BooleanField(
         default=False, help_text="Fall back to other offerings of the same model where a plain model was asked for."
     )
+    store_prompts = models.BooleanField(default=False, help_text="Keep prompts and answers, sealed.")
+    prompt_retention_days = models.PositiveSmallIntegerField(default=7)
 
     objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(prompt_retention_days__range=(1, MAX_PROMPT_RETENTION_DAYS)),
+                name="teams_workspace_prompt_retention",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -304,6 +304,41 @@ class Refusal(models.Model):
         return f"{self.status} {self.error_code}"
 
 
+class StoredExchangeQuerySet(models.QuerySet["StoredExchange"]):
+    def in_workspace(self, workspace: Workspace) -> Self:
+        """Return what ``workspace`` has stored and whose time is not up."""
+        return self.filter(workspace_id=workspace.pk, expires_at__gt=timezone.now())
+
+
+class StoredExchange(models.Model):
+    """The prompt and the answer of one request, sealed with its workspace's prompt key. Its id is the attempt's.
+
+    ``…_bytes`` is how long each side was; of one that ``is_…_cut`` only the beginning is stored.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    request_id = models.CharField(max_length=40)
+    workspace_id = models.UUIDField()
+    gateway_key_id = models.UUIDField(null=True)
+    prompt_key_id = models.UUIDField()
+    at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    sealed_request = models.BinaryField()
+    sealed_answer = models.BinaryField()
+    request_bytes = models.BigIntegerField()
+    answer_bytes = models.BigIntegerField()
+    is_request_cut = models.BooleanField()
+    is_answer_cut = models.BooleanField()
+
+    objects = StoredExchangeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace_id", "request_id"], name="usage_exchange_request")]
+
+    def __str__(self) -> str:
+        return f"prompt and answer of {self.request_id}"
+
+
 class Shipment(models.Model):
     """The heartbeat of one ship_usage: up to when everything settled has been counted."""
 

@@ -85,6 +85,28 @@ class RefusalRecord(msgspec.Struct, tag="r", array_like=True, frozen=True):
     at_us: int
 
 
+class ExchangeRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What a client sent and was answered, both sealed with its workspace's prompt key ``prompt_key``.
+
+    ``attempt`` answered the request. Each side is sealed up to a limit: ``…_bytes`` is how long it was, and
+    ``is_…_cut`` tells whether its end is missing.
+    """
+
+    attempt: UUID
+    request_id: str
+    workspace: UUID
+    gateway_key: UUID | None
+    prompt_key: UUID
+    at_us: int
+    expires_at_us: int
+    sealed_request: bytes
+    sealed_answer: bytes
+    request_bytes: int
+    answer_bytes: int
+    is_request_cut: bool = False
+    is_answer_cut: bool = False
+
+
 class AttemptRecord(msgspec.Struct, frozen=True):
     """An attempt as the ledger takes it: settled, or still open."""
 
@@ -114,3 +136,8 @@ def first_id_at(moment: datetime) -> UUID:
 def microseconds_of(moment: datetime) -> int:
     """Return ``moment`` as the ``…_us`` fields hold it."""
     return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def time_of(microseconds: int) -> datetime:
+    """Return the moment that a ``…_us`` field holds."""
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -20,7 +20,6 @@ from usage.partitions import ensure_partitions
 from usage.pricing import Cost, price_counts
 from usage.ranges import day_bounds
 from usage.records import (
-    EPOCH,
     AttemptOpened,
     AttemptRecord,
     AttemptSettled,
@@ -29,6 +28,7 @@ from usage.records import (
     first_id_at,
     microseconds_of,
     moment_of,
+    time_of,
 )
 
 # No test message takes longer than its time-outs; one still open after this lost its worker.
@@ -67,7 +67,7 @@ def record_refusals(records: Sequence[RefusalRecord]) -> None:
                 status=record.status,
                 error_code=record.error_code,
                 message=_clean(record.message, 500),
-                at=_time(record.at_us),
+                at=time_of(record.at_us),
             )
             for record in records
         ],
@@ -177,7 +177,7 @@ def _ledger_row(record: AttemptRecord, prices: PriceTable, zones: dict[UUID, str
 
 
 def _opened_columns(opened: AttemptOpened, zones: dict[UUID, str]) -> dict[str, Any]:
-    started_at = _time(opened.started_at_us)
+    started_at = time_of(opened.started_at_us)
     # Without one the workspace is gone: its attempts count all the same, but no page asks for its days.
     zone = zones.get(opened.workspace)
     return {
@@ -220,14 +220,14 @@ _OPEN_COLUMNS: dict[str, Any] = {
 
 def _settled_columns(opened: AttemptOpened, settled: AttemptSettled, prices: PriceTable) -> dict[str, Any]:
     counts = settled.counts
-    price = prices.at(opened.provider, opened.model, _time(opened.started_at_us))
+    price = prices.at(opened.provider, opened.model, time_of(opened.started_at_us))
     columns = {
         "state": "settled",
         "certainty": settled.certainty,
         "status": settled.status,
         "error_code": settled.error_code,
         "final": settled.final,
-        "ended_at": _time(settled.ended_at_us).isoformat(),
+        "ended_at": time_of(settled.ended_at_us).isoformat(),
         "latency_ms": settled.latency_ms,
         "ttft_ms": settled.ttft_ms,
         "connect_ms": settled.connect_ms,
@@ -256,10 +256,6 @@ def _cost_columns(cost: Cost) -> dict[str, Any]:
         "cache_savings_nano": cost.cache_savings,
         "is_unpriced": cost.is_unpriced,
     }
-
-
-def _time(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def _text(value: UUID | None) -> str | None:

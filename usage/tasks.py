@@ -5,6 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from usage.exchanges import forget_expired_exchanges
 from usage.models import DayState
 from usage.partitions import ensure_partitions
 from usage.services import aggregate_day, forget_refusals, settle_abandoned_tests
@@ -38,3 +39,9 @@ def settle_tests() -> None:
 def forget_old_refusals() -> None:
     """Delete the refusals that are older than 30 days."""
     forget_refusals()
+
+
+@shared_task(name="usage.forget_exchanges")
+def forget_exchanges() -> None:
+    """Delete the stored prompts and answers whose time is up."""
+    forget_expired_exchanges()

@@ -15,8 +15,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, DataError, IntegrityError, connection
 
+from router.exchanges import ExchangeFolder, read_exchange
 from router.shipping import OutboxReader, Sweep, ended_with_process
-from usage.records import AttemptRecord
+from usage.exchanges import store_exchanges
+from usage.records import AttemptRecord, ExchangeRecord
 from usage.services import note_shipment, record_attempts, record_refusals
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ def ship(reader: OutboxReader) -> int:
     while reader.has_more:
         settled += _ship_sweep(reader)
     note_shipment(socket.gethostname(), counted_until=looked_at, waiting=reader.waiting)
+    _ship_exchanges(reader.exchanges)
     return settled
 
 
@@ -98,3 +101,22 @@ def _record_alone(attempt: AttemptRecord) -> int:
     except (DataError, IntegrityError) as error:
         logger.error("The ledger refuses an attempt, it counts as not known: %s: %r", type(error).__name__, attempt)
     return record_attempts([AttemptRecord(attempt.opened, ended_with_process(attempt.opened))])
+
+
+def _ship_exchanges(folder: ExchangeFolder) -> None:
+    """Store the prompts and answers that wait; each file goes once its row is there."""
+    for paths in folder.batches():
+        _store(list(filter(None, map(read_exchange, paths))))
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def _store(batch: Sequence[ExchangeRecord]) -> None:
+    try:
+        store_exchanges(batch)
+    except (DataError, IntegrityError) as error:
+        if len(batch) == 1:
+            logger.error("A prompt and its answer cannot be stored: %s", type(error).__name__)
+            return
+        for record_alone in batch:
+            _store([record_alone])
