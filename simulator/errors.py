@@ -1,17 +1,23 @@
-"""A refusal in the provider's own envelope."""
+"""A refusal, in the words of the Messages API; the other APIs translate it into their own."""
 
 from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """An answer of status 4xx or 5xx; ``kind`` is the envelope's ``error.type``."""
+    """An answer of status 4xx or 5xx; ``kind`` is the envelope's ``error.type``.
 
-    def __init__(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    ``failure`` names the failure on demand that it is (see instructions), '' for a refusal that the request earned.
+    """
+
+    def __init__(
+        self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None, *, failure: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.message = message
         self.headers = dict(headers or {})
+        self.failure = failure
 
     def envelope(self, request_id: str) -> dict[str, object]:
         """Return the body: ``{"type": "error", "error": {"type", "message"}, "request_id"}``."""

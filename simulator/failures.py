@@ -28,6 +28,18 @@ def rate_limited(organisation: str, limit: str, retry_after_s: int) -> ApiError:
 
 def named_failure(name: str, organisation: str) -> ApiError | None:
     """Return the error that ``name`` asks for; None for a failure that is not an error answer."""
+    error = _error_named(name, organisation)
+    if error is not None:
+        error.failure = name
+    return error
+
+
+def overloaded() -> ApiError:
+    """Return the 529 of a provider with too much to do."""
+    return ApiError(529, "overloaded_error", "Overloaded", _RETRY)
+
+
+def _error_named(name: str, organisation: str) -> ApiError | None:
     match name:
         case "auth":
             return invalid_key()
@@ -50,8 +62,3 @@ def named_failure(name: str, organisation: str) -> ApiError | None:
             return ApiError(504, "timeout_error", "Request timed out", _RETRY)
         case _:
             return None
-
-
-def overloaded() -> ApiError:
-    """Return the 529 of a provider with too much to do."""
-    return ApiError(529, "overloaded_error", "Overloaded", _RETRY)

@@ -62,13 +62,13 @@ class _Words:
     is_redacted: bool = False
 
 
-def read_instructions(*, header: str, text: str, key: str) -> Instructions:
+def read_instructions(*, header: str, text: str, key_failure: str) -> Instructions:
     """Return what the three places ask for; words that mean nothing here are passed over."""
     directives = " ".join(_DIRECTIVE.findall(text))
     words = _Words()
     for source in (header, directives):
         _read_words(re.split(r"[\s,]+", source), words)
-    words.failure = words.failure or KEY_ENDINGS.get(key.rpartition("-")[2], "")
+    words.failure = words.failure or key_failure
     return Instructions(
         words.failure, words.numbers.get("output_tokens"), words.numbers.get("parallel"), words.is_redacted
     )
@@ -77,6 +77,11 @@ def read_instructions(*, header: str, text: str, key: str) -> Instructions:
 def without_directives(text: str) -> str:
     """Return ``text`` as the model reads it."""
     return _DIRECTIVE.sub("", text)
+
+
+def failure_of(key: str) -> str:
+    """Return the failure that the last part of a key asks for, '' if none."""
+    return KEY_ENDINGS.get(key.rpartition("-")[2], "")
 
 
 def is_valid_key(key: str) -> bool:

@@ -1,4 +1,5 @@
-"""The models that the simulator offers: those the catalog lists at Anthropic, with the limits it gives them.
+"""The models that the simulator offers: those the catalog lists at Anthropic, with the limits it gives them, and their
+ids at AWS and Google.
 
 The catalog's file is read as data, so that the simulator runs without the rest of the product.
 """
@@ -19,9 +20,10 @@ _UNKNOWN_DATE = "1970-01-01"
 
 @dataclass(frozen=True)
 class Model:
-    """One model; limits in tokens, ``aliases`` are the other ids that reach it.
+    """One model; limits in tokens, ``aliases`` are the other ids that reach it at Anthropic.
 
-    ``minimum_cacheable_tokens`` is None for a model that caches nothing.
+    ``minimum_cacheable_tokens`` is None for a model that caches nothing. ``aws_ids`` are its inference profiles
+    (``us.anthropic.claude-…``), ``google_ids`` its ids on Vertex.
     """
 
     id: str
@@ -34,6 +36,8 @@ class Model:
     has_adaptive_thinking: bool
     refuses_temperature_with_top_p: bool
     aliases: tuple[str, ...] = ()
+    aws_ids: tuple[str, ...] = ()
+    google_ids: tuple[str, ...] = ()
 
     def as_listed(self) -> dict[str, object]:
         """Return the model as GET /v1/models shows it."""
@@ -89,4 +93,10 @@ def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
         has_adaptive_thinking="thinking_adaptive" in capabilities,
         refuses_temperature_with_top_p=entry["refuses_temperature_with_top_p"],
         aliases=tuple({entry["slug"], *entry["aliases"]} - {upstream_id}),
+        aws_ids=_ids_at("aws", entry),
+        google_ids=_ids_at("google", entry),
     )
+
+
+def _ids_at(provider: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(offering["upstream_id"] for offering in entry["offerings"] if offering["provider"] == provider)
