@@ -116,6 +116,8 @@ MASTER_KEYS_FILE = DATA_DIR / "master.keys"
 SIMULATOR_PORT = int(os.environ.get("ORQADMIN_SIMULATOR_PORT", "8009"))
 SIMULATOR_ORIGIN = f"http://127.0.0.1:{SIMULATOR_PORT}"
 ALLOWED_ORIGINS = frozenset(origin.rstrip("/") for origin in _listed("ORQADMIN_ALLOWED_ORIGINS"))
+# Empty: Google's own.
+GOOGLE_TOKEN_URI = os.environ.get("ORQADMIN_GOOGLE_TOKEN_URI", "")
 
 # Time-outs and bounds of the gateway
 
