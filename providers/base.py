@@ -141,7 +141,8 @@ class AnswerStream(Protocol):
     arguments) is exact. ``is_complete`` is true once the provider said that the answer is whole.
     """
 
-    first_token_seen: bool
+    @property
+    def first_token_seen(self) -> bool: ...
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes, cut anywhere, and return what goes on. Raises UnreadableAnswer."""

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from providers import anthropic, vertex
+from providers import anthropic, bedrock, vertex
 from providers.base import ProviderAPI
 
 PROVIDER_APIS: Final[Mapping[str, ProviderAPI]] = {
     "anthropic": anthropic,
+    "aws": bedrock,
     "google": vertex,
     "simulated": anthropic,
 }
