@@ -1,0 +1,95 @@
+"""What the errors of OpenAI and of servers that speak its language mean.
+
+Source: OpenAI API guide, "Error codes"; OpenRouter's "Errors" (its codes are HTTP statuses); vLLM's and FastAPI's own.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from providers.base import Outcome, StreamError
+
+_NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_BAD_KEY: Final = frozenset({"invalid_api_key", "authentication_error", "account_deactivated"})
+_NO_MODEL: Final = frozenset({"model_not_found", "not_found_error", "NotFoundError"})
+_NO_PERMISSION: Final = frozenset({"permission_error", "unsupported_country_region_territory"})
+_TOO_MUCH: Final = frozenset({"rate_limit_exceeded", "rate_limit_error"})
+_OVERLOADED: Final = frozenset({"overloaded_error", "server_overloaded", "engine_overloaded", "slow_down"})
+_TIMEOUT: Final = frozenset({"timeout", "timeout_error"})
+_FAILED: Final = frozenset({"server_error", "api_error", "internal_server_error", "InternalServerError"})
+
+# What Messages calls each failure, for an error inside a translated stream.
+_MESSAGES_TYPES: Final = {
+    Outcome.INVALID_CREDENTIAL: "authentication_error",
+    Outcome.NO_PERMISSION: "permission_error",
+    Outcome.MODEL_NOT_AVAILABLE: "not_found_error",
+    Outcome.NO_CREDIT: "billing_error",
+    Outcome.RATE_LIMITED: "rate_limit_error",
+    Outcome.OVERLOADED: "overloaded_error",
+    Outcome.TIMEOUT: "timeout_error",
+    Outcome.INVALID_REQUEST: "invalid_request_error",
+}
+
+
+def classify_openai_error(status: int, body: bytes) -> tuple[Outcome, str]:
+    """Return what an error body means and its message; ``status`` below 400 is one that came inside an answer."""
+    names, message, code = _error_in(body)
+    return _outcome(code if status < 400 and code else status, names, message), message
+
+
+def stream_error(error: object) -> StreamError:
+    """Return the failure that an error inside a stream tells of, by its code or else its type."""
+    names, message, code = _names_of(error)
+    return StreamError(next(iter(names), str(code or "")), message)
+
+
+def messages_error(error: StreamError) -> dict[str, Any]:
+    """Return the Messages event for an error inside a stream."""
+    status = int(error.type) if error.type.isdecimal() and len(error.type) == 3 else 500
+    outcome = _outcome(status, (error.type,), error.message)
+    kind = _MESSAGES_TYPES.get(outcome, "api_error")
+    return {"type": "error", "error": {"type": kind, "message": error.message}}
+
+
+def _outcome(status: int, names: tuple[str, ...], message: str) -> Outcome:
+    # The order matters: no credit comes as 429, and a model that is closed to a project as 403.
+    said = frozenset(names)
+    if status == 402 or said & _NO_CREDIT:
+        return Outcome.NO_CREDIT
+    if said & _NO_MODEL or status == 404:
+        return Outcome.MODEL_NOT_AVAILABLE
+    # A restricted key that lacks a scope is told so with a 401, too.
+    if status == 403 or said & _NO_PERMISSION or "insufficient permissions" in message:
+        return Outcome.NO_PERMISSION
+    if status == 401 or said & _BAD_KEY:
+        return Outcome.INVALID_CREDENTIAL
+    if status == 429 or said & _TOO_MUCH:
+        return Outcome.RATE_LIMITED
+    if status in (503, 529) or said & _OVERLOADED:
+        return Outcome.OVERLOADED
+    if status in (408, 504) or said & _TIMEOUT:
+        return Outcome.TIMEOUT
+    return Outcome.PROVIDER_ERROR if status >= 500 or said & _FAILED else Outcome.INVALID_REQUEST
+
+
+def _error_in(body: bytes) -> tuple[tuple[str, ...], str, int | None]:
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return (), "", None
+    if not isinstance(answer, Mapping):
+        return (), "", None
+    return _names_of(answer.get("error") or answer)
+
+
+def _names_of(error: object) -> tuple[tuple[str, ...], str, int | None]:
+    """Return code and type as far as they are words, the message, and the code if it is a number."""
+    if isinstance(error, str):
+        return (), error, None
+    if not isinstance(error, Mapping):
+        return (), "", None
+    code, kind = error.get("code"), error.get("type")
+    message = error.get("message") or error.get("detail")
+    names = tuple(name for name in (code, kind) if isinstance(name, str) and name)
+    return names, message if isinstance(message, str) else "", code if type(code) is int else None
