@@ -28,12 +28,14 @@ class Right(StrEnum):
     READ_PROVIDER_KEYS = "see provider keys"
     MANAGE_PROVIDER_KEYS = "manage provider keys"
     OWN_GATEWAY_KEYS = "make own gateway keys"
+    READ_OWN_PROMPTS = "read stored prompts"
+    READ_ALL_PROMPTS = "read all stored prompts"
     MANAGE_GATEWAY_KEYS = "manage all gateway keys"
     MANAGE_WORKSPACE = "change the workspace's settings"
 
 
 _VIEWER = frozenset({Right.READ_USAGE, Right.READ_CATALOG})
-_DEVELOPER = _VIEWER | {Right.OWN_GATEWAY_KEYS}
+_DEVELOPER = _VIEWER | {Right.OWN_GATEWAY_KEYS, Right.READ_OWN_PROMPTS}
 RIGHTS_OF: dict[str, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,
     Role.DEVELOPER: _DEVELOPER,

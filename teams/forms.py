@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from teams.models import User
+from teams.models import MAX_PROMPT_RETENTION_DAYS, User
 
 _NAMES_OF_NO_PLACE = ("Etc/", "SystemV/", "posix/", "right/")
 
@@ -83,6 +83,21 @@ class WorkspaceForm(forms.Form):
         choices=time_zone_choices,
         help_text="Days and months are counted in this zone, past ones too.",
     )
+
+
+class PromptStorageForm(forms.Form):
+    """Whether prompts and answers are kept, and for how long."""
+
+    use_required_attribute = False
+
+    store_prompts = forms.BooleanField(label="Store prompts and answers", required=False)
+    retention_days = forms.IntegerField(
+        label="Kept for, days",
+        min_value=1,
+        max_value=MAX_PROMPT_RETENTION_DAYS,
+        help_text=f"1 to {MAX_PROMPT_RETENTION_DAYS}. A shorter time also holds for what is stored already.",
+    )
+    delete_stored = forms.BooleanField(label="When switching off: delete what is stored already", required=False)
 
 
 class GatewayKeyForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from teams.views import gateway_keys, workspace
+from teams.views import gateway_keys, prompts, workspace
 
 app_name = "teams"
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path("api-keys/<uuid:key_id>/revoke/", gateway_keys.gateway_key_revoke, name="gateway_key_revoke"),
     path("api-keys/<uuid:key_id>/first-request/", gateway_keys.first_request, name="first_request"),
     path("settings/", workspace.settings_page, name="settings"),
+    path("settings/prompts/", prompts.prompt_storage, name="prompt_storage"),
+    path("settings/prompts/delete/", prompts.stored_prompts_delete, name="stored_prompts_delete"),
     path("settings/master-key-copied/", workspace.master_key_copied, name="master_key_copied"),
     path("checklist/dismiss/", workspace.checklist_dismiss, name="checklist_dismiss"),
 ]

@@ -85,6 +85,17 @@ class RefusalRecord(msgspec.Struct, tag="r", array_like=True, frozen=True):
     at_us: int
 
 
+class SetAsideRecord(msgspec.Struct, tag="k", array_like=True, frozen=True):
+    """A key's version left alone for a while, for the upstream's ``model`` or ('') for all; ``until_us`` 0: it is back."""
+
+    provider_key: UUID
+    version: int
+    model: str
+    outcome: str
+    detail: str
+    until_us: int
+
+
 class ExchangeRecord(msgspec.Struct, array_like=True, frozen=True):
     """What a client sent and was answered, both sealed with its workspace's prompt key ``prompt_key``.
 

@@ -220,7 +220,7 @@ _OPEN_COLUMNS: dict[str, Any] = {
 
 def _settled_columns(opened: AttemptOpened, settled: AttemptSettled, prices: PriceTable) -> dict[str, Any]:
     counts = settled.counts
-    price = prices.at(opened.provider, opened.model, time_of(opened.started_at_us))
+    price = prices.at(opened.provider, opened.model, time_of(opened.started_at_us), region=opened.region)
     columns = {
         "state": "settled",
         "certainty": settled.certainty,

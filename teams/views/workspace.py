@@ -9,12 +9,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from keys.models import KeyVersion
+from keys.models import KeyVersion, PromptKey
 from keys.services import keyring
 from teams.access import Right, WorkspaceRequest, requires
 from teams.forms import WorkspaceForm
 from teams.models import Workspace
 from teams.services import confirm_master_key_copy, dismiss_checklist, edit_workspace
+from usage.models import StoredExchange
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def settings_page(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "form": form,
         "master_keys": _master_keys(workspace),
+        "stored_prompts": StoredExchange.objects.in_workspace(workspace).count(),
         "master_keys_file": "" if settings.MASTER_KEYS else settings.MASTER_KEYS_FILE,
     }
     return render(request, "teams/settings.html", context, status=422 if form.is_bound else 200)
@@ -63,6 +65,7 @@ def _master_keys(workspace: Workspace) -> list[MasterKeyRow]:
     """Return the configured master keys, then those that stored secrets need and nobody configured."""
     usable = KeyVersion.objects.in_workspace(workspace).exclude(state=KeyVersion.State.REVOKED)
     wrapped = Counter(usable.values_list("master_key_id", flat=True))
+    wrapped.update(PromptKey.objects.filter(workspace=workspace).values_list("master_key_id", flat=True))
     configured = keyring().ids
     missing = sorted(wrapped.keys() - set(configured))
     return [
