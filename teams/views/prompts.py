@@ -27,7 +27,9 @@ def prompt_storage(request: WorkspaceRequest) -> HttpResponse:
         set_prompt_storage(workspace, store=is_on, retention_days=chosen["retention_days"], actor=request.user)
         if chosen["delete_stored"] and not is_on:
             delete_stored_prompts(workspace, actor=request.user)
-        messages.success(request, "Prompts and answers are stored from now on." if is_on else "From now on no prompt is stored.")
+        messages.success(
+            request, "Prompts and answers are stored from now on." if is_on else "From now on no prompt is stored."
+        )
         return leave_dialog(request, _settings_url(request))
     context = {"form": form, "stored": stored}
     return render(request, "teams/prompt_storage.html", context, status=422 if form.is_bound else 200)
