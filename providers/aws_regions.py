@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from providers.base import WrongRegion
+
 REGIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "us-east-1": "US East (N. Virginia)",
@@ -75,10 +77,6 @@ _AREAS_OF_CONTINENT: Final[Mapping[str, tuple[str, ...]]] = {
 _APAC_MODELS: Final = ("anthropic.claude-3", "anthropic.claude-sonnet-4-2025")
 _PROFILE_ID: Final = re.compile(r"([a-z]{2,6}(?:-gov)?)\.(anthropic\..+)")
 _SYSTEM_PROFILE: Final = "inference-profile/"
-
-
-class WrongRegion(ValueError):
-    """The key's region cannot serve this model; the text says why, and what to do, in a sentence."""
 
 
 def split_profile(model: str) -> tuple[str, str]:

@@ -119,6 +119,10 @@ class NotTranslatable(ValueError):
         self.message = message
 
 
+class WrongRegion(ValueError):
+    """The region of a provider key cannot serve the model; nothing is sent. The text says why, and what to do."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer: its bytes in the call's shape, what it used, and the model that it says answered."""
 

@@ -18,9 +18,8 @@ from providers.aws_credentials import authorized_headers, secrets_in
 from providers.aws_credentials import parse_credential as parse_credential
 from providers.aws_regions import INFERENCE_PROFILES as INFERENCE_PROFILES
 from providers.aws_regions import REGIONS as REGIONS
-from providers.aws_regions import WrongRegion as WrongRegion
 from providers.aws_regions import arn_region, foundation_model, known_region, region_served_in, resolve_model
-from providers.base import Answer, ModelCall, Outbound, Shape, Target, TokenCounts, UnreadableAnswer
+from providers.base import Answer, ModelCall, NotTranslatable, Outbound, Shape, Target, TokenCounts, UnreadableAnswer
 from providers.bedrock_errors import classify_error as classify_error
 from providers.bedrock_stream import BedrockStream
 from providers.body import edit_body, peek_field
@@ -59,7 +58,7 @@ def build_request(call: ModelCall, target: Target) -> Outbound:
     """Return the POST of the call's body in the form that Bedrock takes.
 
     ``model`` and ``stream`` leave the body, the client's betas and ``anthropic_version`` enter it. Raises WrongRegion
-    if the key's region cannot serve the model, ValueError if no model can have such an id; both with a sentence.
+    if the key's region cannot serve the model, NotTranslatable if no model can have such an id.
     """
     region, model = _region_and_model(call, target)
     body = _invoke_body(call)
@@ -149,7 +148,7 @@ class _ModelList(msgspec.Struct):
 def _region_and_model(call: ModelCall, target: Target) -> tuple[str, str]:
     region = known_region(target.settings.get("region", ""))
     if not _MODEL_ID.fullmatch(call.model):
-        raise ValueError("Bedrock's model ids have letters, digits and -._:/ only. Copy the id from AWS's console.")
+        raise NotTranslatable("model", "Bedrock's model ids have letters, digits and -._:/ only. Copy it from AWS.")
     model = resolve_model(call.model, region=region, profile=target.settings.get("inference_profile", ""))
     # CountTokens knows models, not the inference profiles that newer ones are called by.
     return region, foundation_model(model) if call.shape is Shape.COUNT_TOKENS else model
