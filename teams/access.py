@@ -25,6 +25,10 @@ class Right(StrEnum):
 
     READ_USAGE = "read usage"
     READ_CATALOG = "read the model catalog"
+    READ_ROUTES = "see routes"
+    MANAGE_ROUTES = "change routes"
+    READ_PROJECTS = "see projects"
+    MANAGE_PROJECTS = "change projects"
     READ_PROVIDER_KEYS = "see provider keys"
     MANAGE_PROVIDER_KEYS = "manage provider keys"
     OWN_GATEWAY_KEYS = "make own gateway keys"
@@ -34,7 +38,7 @@ class Right(StrEnum):
     MANAGE_WORKSPACE = "change the workspace's settings"
 
 
-_VIEWER = frozenset({Right.READ_USAGE, Right.READ_CATALOG})
+_VIEWER = frozenset({Right.READ_USAGE, Right.READ_CATALOG, Right.READ_ROUTES, Right.READ_PROJECTS})
 _DEVELOPER = _VIEWER | {Right.OWN_GATEWAY_KEYS, Right.READ_OWN_PROMPTS}
 RIGHTS_OF: dict[str, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,
