@@ -122,5 +122,5 @@ def _error_in(body: bytes) -> tuple[str, str]:
     try:
         error = msgspec.json.decode(body)["error"]
         return str(error["type"]), str(error["message"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
         return "", ""

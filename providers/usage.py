@@ -11,6 +11,7 @@ from providers.base import Answer, TokenCounts
 
 # No answer has this many tokens; a larger number is not a count, and would not fit the ledger.
 LARGEST_COUNT = 10**12
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_message(body: bytes) -> Answer:
@@ -20,11 +21,11 @@ def read_message(body: bytes) -> Answer:
         return Answer(body, _counts_of(usual.usage), usual.model)
     except msgspec.ValidationError:
         pass  # unusual, not unreadable: a count that is no number, or too large to be one
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return Answer(body, TokenCounts())
     try:
         unusual = _answer_decoder.decode(body)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return Answer(body, TokenCounts())
     return Answer(body, parse_usage(unusual.usage), unusual.model if isinstance(unusual.model, str) else "")
 

@@ -29,7 +29,8 @@ ROLE: Final = "Vertex AI User"
 # Counting is free, and for this model known to work (BerriAI/litellm#39597).
 CHECK_MODEL: Final = "claude-sonnet-4-6"
 
-shapes: Final = frozenset({Shape.MESSAGES, Shape.COUNT_TOKENS})
+translated_shapes: Final[frozenset[Shape]] = frozenset()
+_SHAPES: Final = frozenset({Shape.MESSAGES, Shape.COUNT_TOKENS})
 request_id_headers: Final[Sequence[str]] = ("request-id", "x-vertex-ai-received-request-id")
 token_exchange: Final = ServiceAccountExchange()
 
@@ -52,6 +53,11 @@ _PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
 
 class SettingsInvalid(ValueError):
     """The key's project or location cannot be one; nothing is sent then, for both become parts of the address."""
+
+
+def shapes_at(target: Target) -> frozenset[Shape]:
+    """Return Messages and its token count."""
+    return _SHAPES
 
 
 def build_request(call: ModelCall, target: Target) -> Outbound:
@@ -103,7 +109,7 @@ def read_check(body: bytes) -> str:
     """Return that the account may call models. Raises UnreadableAnswer if the body holds no count."""
     try:
         counted = msgspec.json.decode(body, type=_Counted).input_tokens
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         counted = 0
     if not 0 < counted <= LARGEST_COUNT:
         raise UnreadableAnswer("The count of tokens could not be read.")
@@ -174,7 +180,7 @@ _google_decoder = msgspec.json.Decoder(_GoogleAnswer | list[_GoogleAnswer])
 def _google_error(body: bytes) -> _GoogleError | None:
     try:
         answer: _GoogleAnswer | list[_GoogleAnswer] = _google_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(answer, list):
         # Where a stream was asked for, a failure comes as a list of one.

@@ -102,7 +102,7 @@ class ServiceAccountExchange:
         """Return the token in the answer. Raises UnreadableAnswer."""
         try:
             answer = _token_decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UnreadableAnswer("The answer holds no access token.") from None
         return AccessToken(Secret(answer.access_token), now + answer.expires_in)
 
@@ -159,7 +159,7 @@ def _read_account(text: str) -> ServiceAccount:
         file = _key_file_decoder.decode(text.strip("\ufeff \t\r\n"))
     except msgspec.ValidationError:
         raise ServiceAccountRefused(f"A field of this JSON is not what a key file has there. {_GET_A_KEY}") from None
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         raise ServiceAccountRefused(f"This is not JSON, or not all of it. {_GET_A_KEY}") from None
     if file.type != "service_account":
         raise ServiceAccountRefused(f"{_OTHER_FILES.get(file.type, 'This is another kind of JSON.')} {_GET_A_KEY}")
@@ -189,7 +189,7 @@ def _load_signer(account: ServiceAccount, *, is_checked: bool) -> crypt.RSASigne
 def _error_in(body: bytes) -> _TokenError:
     try:
         return _error_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _TokenError()
 
 
