@@ -19,19 +19,19 @@ if not apps.ready:
     django.setup()
 
 # What follows needs the set-up above when this application runs alone.
+from router.affinity import conversation_of
 from router.asgi_types import Receive, Scope, Send
 from router.auth import authenticate, read_token
-from router.call import Call, Inbound, Metadata
+from router.call import Call, Metadata, Request
 from router.dialects import CHAT, MESSAGES, RESPONSES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
-from router.dialects.messages import replace_model
-from router.facts import facts_of
 from router.gateway import Gateway
-from router.headers import UNCOMPRESSED, read_headers
+from router.headers import RequestHeaders, read_headers
 from router.models_list import native_model, native_models, router_model, router_models
 from router.outbox import OutboxUnavailable
-from router.plan import Plan, make_plan
+from router.plan import Asked, make_plan
 from router.snapshot import GatewayKeyEntry, Snapshot
+from router.translation import translate
 from usage.records import RefusalRecord, uuid7
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,16 @@ NATIVE_PREFIX = "/v3/anthropic"
 LONGEST_TEXT = 200
 MOST_TAGS = 50
 NO_METADATA = Metadata("", "", [])
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """What the client sent, beside the body. ``received_at`` is a time of ``time.perf_counter``."""
+
+    id: UUID
+    request_id: str
+    path: str
+    headers: RequestHeaders
+    received_at: float
 
 
 _gateway: Gateway | None = None
@@ -89,7 +99,7 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     if path.startswith("/v2/router"):
         path = "/v3/router" + path[len("/v2/router") :]
     request_id = uuid7()
-    inbound = Inbound(request_id, request_id.hex, path, read_headers(scope["headers"]))
+    inbound = Inbound(request_id, request_id.hex, path, read_headers(scope["headers"]), time.perf_counter())
     dialect = MESSAGES if path.startswith(NATIVE_PREFIX) else CHAT
     try:
         await _route(_gateway, scope["method"], inbound, receive, send)
@@ -168,45 +178,28 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         asked = parsed.model
         # A count is never streamed, whatever its body says.
         parsed.stream = parsed.stream and not endpoint.is_count
-        plan = make_plan(
-            parsed.model,
-            _snapshot_of(gateway),
-            key.workspace,
-            is_native=dialect is MESSAGES,
-            integration_id=parsed.options.integration_id,
-            now=time.time(),
-        )
-        body, headers = _outbound(dialect, parsed, plan, inbound)
+        metadata = _metadata(parsed, inbound)
+        snapshot = _snapshot_of(gateway)
+        wish = Asked(asked, dialect is MESSAGES, parsed.options, lambda: conversation_of(parsed, metadata.session))
+        plan = make_plan(wish, snapshot, key, is_fresh=gateway.health.is_fresh, now=time.time())
+        first = translate(dialect, parsed, inbound.headers, plan.candidates[0], is_count=endpoint.is_count)
     except RequestRefused as refused:
         _record_refusal(gateway, key, inbound, dialect, asked, refused)
         await _reply_refused(send, dialect, inbound, refused)
         return
-    call = Call(
-        session=gateway.session,
-        outbox=gateway.outbox,
-        timeouts=gateway.timeouts,
-        inbound=inbound,
-        key=key,
-        dialect=dialect,
-        parsed=parsed,
-        plan=plan,
-        metadata=_metadata(parsed, inbound),
-        outbound_body=body,
-        outbound_headers=headers,
-        is_count=endpoint.is_count,
+    request = Request(
+        inbound.id,
+        inbound.request_id,
+        inbound.headers,
+        key,
+        dialect,
+        parsed,
+        plan,
+        metadata,
+        endpoint.is_count,
+        inbound.received_at,
     )
-    await gateway.carry(call, receive, send)
-
-
-def _outbound(dialect: Dialect, parsed: ParsedRequest, plan: Plan, inbound: Inbound) -> tuple[bytes, Mapping[str, str]]:
-    upstream_model = plan.candidates[0].upstream_model
-    if dialect is MESSAGES:
-        body = parsed.raw if parsed.model == upstream_model else replace_model(parsed.raw, upstream_model)
-        return body, inbound.headers.passed_on
-    if plan.entry is None:
-        raise AssertionError("only the native dialect plans models the catalog does not know")
-    messages = dialect.to_messages(parsed, facts_of(plan.entry.info))
-    return msgspec.json.encode({"model": upstream_model, **messages}), UNCOMPRESSED
+    await gateway.carry(Call(gateway.means, request, first), receive, send)
 
 
 def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:

@@ -1,65 +1,58 @@
-"""One request carried to its provider and back, metered from before the first byte to after the last.
+"""One request carried to its providers and back, metered from before the first byte to after the last.
 
-The task a ``Call`` runs in outlives the client: whatever happens to the connection, the attempt is settled. It writes
+The task a ``Call`` runs in outlives the client: whatever happens to the connection, each attempt is settled. It writes
 to the client directly; waiting for a slow client to take a chunk is what slows the upstream down.
 """
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-import aiohttp
-import attrs
 import msgspec
-from aiohttp.payload import BytesPayload
-from yarl import URL
 
 from keys.crypto import CryptoError
-from providers import anthropic
-from providers.base import ModelCall, Outcome, Shape, Target, TokenCounts, UnreadableAnswer
-from providers.sse import SSEDecoder, StreamMeter
-from providers.usage import read_message
+from providers.base import AnswerStream, Outcome, TokenCounts, UnreadableAnswer
+from providers.secret import Secret
+from providers.sse import SSEDecoder
+from providers.tokens import TokenFailure
 from router.asgi_types import Send
-from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, StreamRenderer
-from router.failures import Failure, failure_of, unreachable
+from router.attempt import Attempt
+from router.course import Course, Failed
+from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, RequestRefused, StreamRenderer
+from router.failures import Failure, failure_of, timed_out, unreachable
 from router.headers import RequestHeaders, reply_headers
+from router.health import Health
 from router.outbox import OutboxUnavailable, OutboxWriter
 from router.plan import Candidate, Plan
+from router.retry_after import retry_after_s
 from router.snapshot import GatewayKeyEntry
+from router.tokens import AccessTokens
+from router.translation import Translation, translate
+from router.upstream import Timeouts, UpstreamAnswer, UpstreamClient, UpstreamFailed
 from usage.pricing import price_counts
-from usage.records import AttemptOpened, AttemptSettled, Certainty, uuid7
+from usage.records import AttemptOpened, AttemptSettled, uuid7
 
 logger = logging.getLogger(__name__)
 
-# English text and code have between three and four characters a token; used only when the count never came.
-CHARACTERS_PER_TOKEN = 3.5
 # More of a model's name than the ledger keeps is not recorded.
-LONGEST_NAME = 200
+LONGEST_NAME: Final = 200
+# What pages show of a provider's message about a key.
+LONGEST_DETAIL: Final = 300
+# Which account a key belongs to, as Anthropic's replies say.
+_ACCOUNT_HEADER: Final = "anthropic-organization-id"
+_COUNT_TOKENS: Final = "count_tokens"
+_NATIVE_PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+# A comment, which clients of server-sent events pass over.
+_COMMENT_PING: Final = b": ping\n\n"
 
 Headers = Sequence[tuple[bytes, bytes]]
-_STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-# What makes the next key worth trying: this one is refused, whatever the request.
-_KEY_IS_AT_FAULT = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
-# After these the provider has seen nothing of the request; after any other failure it may have worked on it.
-_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_COUNT_TOKENS = "count_tokens"
-_NO_TOKENS = TokenCounts(0, 0, 0, 0, 0)
-
-
-class Inbound(msgspec.Struct, frozen=True):
-    """What the client sent, beside the body."""
-
-    id: UUID
-    request_id: str
-    path: str
-    headers: RequestHeaders
+_STREAM_HEADERS: Final[Headers] = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -70,64 +63,66 @@ class Metadata(msgspec.Struct, frozen=True):
     tags: list[str]
 
 
-class Timeouts:
-    """How long a provider may take, in seconds: ``between_bytes`` of a stream, ``first_byte`` of a whole answer."""
+class Request(msgspec.Struct, frozen=True):
+    """A client's request, read and planned. ``received_at`` is a time of ``time.perf_counter``."""
 
-    def __init__(self, *, connect: float, first_byte: float, between_bytes: float) -> None:
-        self._stream = aiohttp.ClientTimeout(sock_connect=connect, sock_read=between_bytes)
-        self._answer = aiohttp.ClientTimeout(sock_connect=connect, sock_read=first_byte)
+    id: UUID
+    request_id: str
+    headers: RequestHeaders
+    key: GatewayKeyEntry
+    dialect: Dialect
+    parsed: ParsedRequest
+    plan: Plan
+    metadata: Metadata
+    is_count: bool
+    received_at: float
 
-    def of(self, parsed: ParsedRequest) -> aiohttp.ClientTimeout:
-        """Return the limits for a request, whose client may have set one for the whole call."""
-        timeout = self._stream if parsed.stream else self._answer
-        whole_ms = parsed.options.timeout_ms
-        return attrs.evolve(timeout, total=whole_ms / 1000) if whole_ms else timeout
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a process carries calls with."""
+
+    upstream: UpstreamClient
+    outbox: OutboxWriter
+    health: Health
+    tokens: AccessTokens
+    timeouts: Timeouts
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """An attempt that failed before anything was sent to the client: what it would be told, and what may follow."""
+
+    failure: Failure
+    failed: Failed
+    body: bytes = b""
+    headers: Headers | None = None
 
 
 class Call:
     """A request on its way. ``run`` never raises; ``abandon`` is called when the client has left."""
 
     __slots__ = (
-        "_body",
-        "_dialect",
+        "_ends_at",
+        "_first",
         "_has_begun_answer",
-        "_headers",
-        "_inbound",
         "_is_abandoned",
-        "_is_count",
-        "_is_native",
-        "_key",
-        "_metadata",
-        "_outbox",
-        "_parsed",
-        "_plan",
-        "_session",
+        "_is_at_boundary",
+        "_means",
+        "_number",
+        "_request",
+        "_send",
+        "_silent_since",
         "_timeouts",
         "is_answered",
     )
 
-    def __init__(
-        self,
-        *,
-        session: aiohttp.ClientSession,
-        outbox: OutboxWriter,
-        timeouts: Timeouts,
-        inbound: Inbound,
-        key: GatewayKeyEntry,
-        dialect: Dialect,
-        parsed: ParsedRequest,
-        plan: Plan,
-        metadata: Metadata,
-        outbound_body: bytes,
-        outbound_headers: Mapping[str, str],
-        is_count: bool = False,
-    ) -> None:
-        self._session, self._outbox, self._timeouts = session, outbox, timeouts
-        self._inbound, self._key, self._dialect, self._parsed, self._plan = inbound, key, dialect, parsed, plan
-        self._metadata, self._body, self._headers = metadata, outbound_body, outbound_headers
-        self._is_count = is_count
-        self._is_native = dialect.name == "messages"
-        self._is_abandoned = self._has_begun_answer = False
+    def __init__(self, means: Means, request: Request, first: Translation) -> None:
+        self._means, self._request, self._first = means, request, first
+        self._timeouts = _limits_of(request.parsed, means.timeouts)
+        self._ends_at = time.monotonic() + self._timeouts.whole
+        self._is_abandoned = self._has_begun_answer = self._is_at_boundary = False
+        self._silent_since: float | None = None
+        self._number = 1
         self.is_answered = False
 
     def abandon(self, task: "asyncio.Task[Any]") -> None:
@@ -136,172 +131,267 @@ class Call:
         task.cancel()
 
     async def run(self, send: Send) -> None:
-        """Make the attempts of the plan, in order, until one answers, and answer the client."""
-        last = len(self._plan.candidates)
-        for number, candidate in enumerate(self._plan.candidates, 1):
-            attempt = Attempt(self, candidate, number)
-            try:
-                if await self._try(attempt, send, is_last=number == last):
-                    return
-            except asyncio.CancelledError:
-                attempt.settle_interrupted("client_closed_request" if self._is_abandoned else "gateway_stopped")
-                return
-            except OutboxUnavailable as error:
-                logger.error("The outbox cannot be written, so the gateway refuses: %s", error)
-                await self._answer_failure(send, Failure(503, "metering_unavailable", "Usage cannot be recorded."))
-                return
-            except Exception:
-                logger.exception("Request %s failed inside the gateway", self._inbound.request_id)
-                attempt.settle_interrupted("internal_error")
-                # An answer under way cannot become another: it stays incomplete, and the server closes the connection.
-                if not self._has_begun_answer:
-                    await self._answer_failure(send, Failure(500, "internal_error", "The gateway failed; see its log."))
-                return
-
-    async def _try(self, attempt: "Attempt", send: Send, *, is_last: bool) -> bool:
-        """Make one attempt; True if it answered the client, False if the next key should be tried."""
-        await self._outbox.open(attempt.opened)
+        """Make the attempts of the plan until one answers, and answer the client."""
+        self._send = send
+        course = Course(self._request.plan, account_of=self._means.health.account_of)
+        translation = self._first
+        attempt = self._begin(course.current)
         try:
-            response = await self._send(attempt)
-        except CryptoError:
-            failure = Failure(422, "provider_credential_invalid", "The stored key cannot be opened. Paste it again.")
-            return await self._fail(attempt, send, failure, goes_on=not is_last)
-        except (TimeoutError, aiohttp.ClientError) as error:
-            failure = failure_of(Outcome.TIMEOUT, "") if isinstance(error, TimeoutError) else unreachable()
-            certainty = Certainty.EXACT if isinstance(error, _NEVER_SENT) else Certainty.UNKNOWN
-            return await self._fail(attempt, send, failure, certainty=certainty)
-        async with response:
-            attempt.status = response.status
-            attempt.upstream_request_id = response.headers.get("request-id", "")
-            if response.status >= 300:
-                return await self._relay_error(attempt, response, send, is_last=is_last)
-            # What was asked for decides: a proxy on the way may have lost the content type.
-            if self._parsed.stream:
-                await self._relay_stream(attempt, response, send)
-            else:
-                await self._relay_answer(attempt, response, send)
-            return True
+            while (refused := await self._try(attempt, translation)) is not None:
+                following = await self._follow(course, refused)
+                if following is None:
+                    attempt.settle_failed(final=True)
+                    await self._answer_refused(attempt, translation, refused)
+                    return
+                attempt.settle_failed(final=False)
+                self._number, translation = self._number + 1, following
+                attempt = self._begin(course.current)
+        except asyncio.CancelledError:
+            attempt.settle_interrupted("client_closed_request" if self._is_abandoned else "gateway_stopped")
+        except OutboxUnavailable as error:
+            logger.error("The outbox cannot be written, so the gateway refuses: %s", error)
+            await self._answer_failure(Failure(503, "metering_unavailable", "Usage cannot be recorded."))
+        except Exception:
+            logger.exception("Request %s failed inside the gateway", self._request.request_id)
+            attempt.settle_interrupted("internal_error")
+            # An answer under way cannot become another: it stays incomplete, and the server closes the connection.
+            if not self._has_begun_answer:
+                await self._answer_failure(Failure(500, "internal_error", "The gateway failed; see its log."))
 
-    async def _send(self, attempt: "Attempt") -> aiohttp.ClientResponse:
+    async def ping(self, now: float, *, after_s: float) -> None:
+        """Send something to a client whose stream has been silent for ``after_s``, where no event is half sent."""
+        if self._silent_since is not None and self._silent_since + after_s < now and self._is_at_boundary:
+            self._silent_since = now
+            is_native = self._request.dialect.name == "messages"
+            body = _NATIVE_PING if is_native else _COMMENT_PING
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    # Attempts
+
+    def _begin(self, candidate: Candidate) -> Attempt:
+        self._means.health.note_start(candidate, time.time())
+        return Attempt(candidate, self._opened(candidate), self._record_settled, is_count=self._request.is_count)
+
+    async def _follow(self, course: Course, refused: _Refused) -> Translation | None:
+        """Return the call that ``course`` makes next, once it is time for it; None if the failure is the answer."""
+        following = course.after(refused.failed)
+        while following is not None:
+            if following.wait_s >= self._left_s():
+                return None
+            if following.wait_s:
+                await asyncio.sleep(following.wait_s)
+            try:
+                return self._translated(following.candidate)
+            except RequestRefused as error:
+                # A fallback that cannot do what was asked is passed over; the answer is the failure before it.
+                logger.info("Fallback %s is passed over: %s", following.candidate.offered.model_string, error.message)
+                following = course.skip()
+        return None
+
+    def _left_s(self) -> float:
+        """Seconds that are left of the time for the whole call."""
+        return self._ends_at - time.monotonic()
+
+    def _translated(self, candidate: Candidate) -> Translation:
+        request = self._request
+        return translate(request.dialect, request.parsed, request.headers, candidate, is_count=request.is_count)
+
+    async def _try(self, attempt: Attempt, translation: Translation) -> _Refused | None:
+        """Make one attempt; None if the client has its answer."""
+        await self._means.outbox.open(attempt.opened)
         candidate = attempt.candidate
-        shape = Shape.COUNT_TOKENS if self._is_count else Shape.MESSAGES
-        model_call = ModelCall(candidate.upstream_model, self._body, self._parsed.stream, shape, self._headers)
-        outbound = anthropic.build_request(model_call, Target(candidate.key.url))
-        return await self._session.request(
-            outbound.method,
-            _url(outbound.url),
-            data=BytesPayload(outbound.body),
-            headers=anthropic.authorize(outbound, candidate.version.open()),
-            allow_redirects=False,
-            timeout=self._timeouts.of(self._parsed),
+        try:
+            secret = await self._credential(candidate)
+            outbound = candidate.offered.api.build_request(translation.call, candidate.key.target)
+            headers = candidate.offered.api.authorize(outbound, secret)
+            timeouts = self._timeouts
+            if self._number > 1:
+                timeouts = msgspec.structs.replace(timeouts, whole=self._left_s())
+            answer = await self._means.upstream.send(outbound, headers, timeouts, is_stream=translation.call.stream)
+        except CryptoError:
+            message = "The stored key cannot be opened. Paste it again."
+            failure = Failure(422, "provider_credential_invalid", message)
+            return self._failed(attempt, Outcome.MISCONFIGURED, failure)
+        except TokenFailure as error:
+            return self._failed(attempt, error.outcome, failure_of(error.outcome, error.message))
+        except UpstreamFailed as error:
+            failure = timed_out(error.phase) if error.outcome == Outcome.TIMEOUT else unreachable()
+            return self._failed(attempt, error.outcome, failure, is_certain=not error.was_sent)
+        try:
+            attempt.status, attempt.connect_ms = answer.status, answer.connect_ms
+            attempt.first_byte_ms = attempt.elapsed_ms()
+            attempt.upstream_request_id = _request_id_of(answer, candidate)
+            if answer.status >= 300:
+                return await self._read_refusal(attempt, answer)
+            # What was asked for decides: a proxy on the way may have lost the content type.
+            if translation.call.stream:
+                return await self._relay_stream(attempt, translation, answer)
+            return await self._relay_answer(attempt, translation, answer)
+        finally:
+            answer.close()
+
+    async def _credential(self, candidate: Candidate) -> Secret:
+        exchange = candidate.offered.api.token_exchange
+        if exchange is None:
+            return candidate.version.open()
+        key, version = candidate.key.id, candidate.version
+        return await self._means.tokens.get(key, version.number, version.open, exchange)
+
+    def _failed(self, attempt: Attempt, outcome: Outcome, failure: Failure, *, is_certain: bool = True) -> _Refused:
+        attempt.fail(failure.code, is_certain=is_certain)
+        self._means.health.note_failure(attempt.candidate, outcome, time.time())
+        return _Refused(failure, Failed(outcome, failure.status))
+
+    async def _read_refusal(self, attempt: Attempt, answer: UpstreamAnswer) -> _Refused:
+        body = await answer.read_error()
+        names, values = [name for name, _ in answer.headers], [value for _, value in answer.headers]
+        masked, *values = _mask([body, *values], attempt.candidate)
+        headers = list(zip(names, values, strict=True))
+        by_name = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+        outcome, message = attempt.candidate.offered.api.classify_error(answer.status, masked, by_name)
+        failure = failure_of(outcome, message)
+        attempt.fail(failure.code)
+        wait_s = retry_after_s(by_name, now=time.time())
+        health = self._means.health
+        health.note_account(attempt.candidate, by_name.get(_ACCOUNT_HEADER, ""))
+        health.note_failure(
+            attempt.candidate, outcome, time.time(), retry_after_s=wait_s, detail=message[:LONGEST_DETAIL]
         )
+        return _Refused(failure, Failed(outcome, answer.status, wait_s), masked, reply_headers(headers))
 
     # Whole answers
 
-    async def _relay_answer(self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send) -> None:
+    async def _relay_answer(
+        self, attempt: Attempt, translation: Translation, upstream: UpstreamAnswer
+    ) -> _Refused | None:
         try:
-            body = await response.read()
-        except (aiohttp.ClientError, TimeoutError):
-            attempt.settle(Certainty.UNKNOWN, error_code="provider_error")
-            await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer broke off."))
-            return
-        attempt.settle_answer(body)
-        if self._is_native:
-            await self._answer(send, response.status, body, reply_headers(response.raw_headers))
-            return
+            body = await upstream.read()
+        except UpstreamFailed as error:
+            failure = timed_out(error.phase) if error.phase else failure_of(error.outcome, "The answer broke off.")
+            return self._failed(attempt, error.outcome, failure, is_certain=False)
+        self._note_success(attempt, upstream)
         try:
-            rendered = self._dialect.render_answer(body, self._reply_context())
+            answer = attempt.candidate.offered.api.read_answer(translation.call, body)
+            attempt.settle_answer(answer.counts, answer.model)
+            body = answer.body
+            if translation.is_rendered:
+                body = self._request.dialect.render_answer(body, self._reply_context(attempt.candidate))
         except UnreadableAnswer:
-            await self._answer_failure(send, failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
-            return
-        await self._answer(send, 200, rendered, reply_headers(response.raw_headers))
-
-    async def _relay_error(
-        self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send, *, is_last: bool
-    ) -> bool:
-        try:
-            body = await response.read()
-        except (aiohttp.ClientError, TimeoutError):
-            body = b""
-        outcome, message = anthropic.classify_error(response.status, body)
-        failure = failure_of(outcome, message)
-        if outcome in _KEY_IS_AT_FAULT and not is_last:
-            attempt.settle(Certainty.EXACT, error_code=failure.code, final=False)
-            return False
-        attempt.settle(Certainty.EXACT, error_code=failure.code)
-        names, values = [name for name, _ in response.raw_headers], [value for _, value in response.raw_headers]
-        masked, masked_message, *values = _mask([body, message.encode(), *values], attempt.candidate)
-        headers = reply_headers(zip(names, values, strict=True))
-        if self._is_native:
-            await self._answer(send, response.status, masked, headers)
-        else:
-            await self._answer_failure(send, failure_of(outcome, masked_message.decode(errors="replace")), headers)
-        return True
+            attempt.settle_answer(TokenCounts(), "")
+            await self._answer_failure(failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
+            return None
+        await self._answer(upstream.status, body, reply_headers(upstream.headers))
+        return None
 
     # Streams
 
-    async def _relay_stream(self, attempt: "Attempt", response: aiohttp.ClientResponse, send: Send) -> None:
-        meter = attempt.meter = StreamMeter()
-        renderer = None if self._is_native else self._dialect.stream_renderer(self._reply_context())
-        decoder = SSEDecoder()
-        await self._start(send, response.status, b"text/event-stream", reply_headers(response.raw_headers))
-        broke_off = False
+    async def _relay_stream(
+        self, attempt: Attempt, translation: Translation, upstream: UpstreamAnswer
+    ) -> _Refused | None:
+        meter = attempt.meter = attempt.candidate.offered.api.answer_stream(translation.call)
+        renderer, decoder = None, SSEDecoder()
+        if translation.is_rendered:
+            renderer = self._request.dialect.stream_renderer(self._reply_context(attempt.candidate))
+        error_code, begun = "", False
         try:
-            async for received in response.content.iter_any():
-                [chunk] = _mask([received], attempt.candidate) if b"error" in received else [received]
-                meter.feed(chunk)
+            async for received in upstream.chunks():
+                chunk = meter.feed(received)
+                if b"error" in chunk:
+                    [chunk] = _mask([chunk], attempt.candidate)
                 if attempt.ttft_ms is None and meter.first_token_seen:
                     attempt.ttft_ms = attempt.elapsed_ms()
                 out = chunk if renderer is None else b"".join(map(renderer.feed, decoder.events(chunk)))
+                if not begun and out:
+                    if meter.error is not None and not meter.counts.is_known:
+                        rest = b"".join([meter.feed(more) async for more in upstream.chunks()])
+                        return self._failed_in_stream(attempt, meter, chunk + rest, upstream)
+                    begun = True
+                    self._note_success(attempt, upstream)
+                    await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
                 if out:
-                    await send({"type": "http.response.body", "body": out, "more_body": True})
-        except (aiohttp.ClientError, TimeoutError, UnreadableAnswer):
-            broke_off = True
-        attempt.settle_stream(broke_off=broke_off)
-        end = b"" if renderer is None else _end_of(renderer, meter, broke_off=broke_off)
-        await send({"type": "http.response.body", "body": end, "more_body": False})
+                    self._silent_since = None
+                    await self._send({"type": "http.response.body", "body": out, "more_body": True})
+                    self._silent_since, self._is_at_boundary = time.monotonic(), out.endswith(b"\n\n")
+        except (UpstreamFailed, UnreadableAnswer) as error:
+            error_code = "provider_timeout" if isinstance(error, UpstreamFailed) and error.phase else "provider_error"
+        self._silent_since = None
+        if meter.error is not None:
+            error_code = self._classified(attempt, meter)[0].code
+        elif not meter.is_complete:
+            error_code = error_code or "provider_error"
+        broke_off = bool(error_code) and meter.error is None
+        if not begun and broke_off and not meter.first_token_seen:
+            failure = failure_of(Outcome.PROVIDER_ERROR, "The answer broke off before it began.")
+            return self._failed(attempt, Outcome.PROVIDER_ERROR, failure, is_certain=False)
+        attempt.settle_stream(error_code)
+        if not begun:
+            await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
+        await self._end_stream(renderer, broke_off=broke_off)
+        return None
+
+    async def _end_stream(self, renderer: StreamRenderer | None, *, broke_off: bool) -> None:
+        end = b""
+        if renderer is not None:
+            end = (
+                renderer.fail("provider_error", "The provider broke the answer off.")
+                if broke_off
+                else renderer.finish()
+            )
+        await self._send({"type": "http.response.body", "body": end, "more_body": False})
         self.is_answered = True
+
+    def _failed_in_stream(
+        self, attempt: Attempt, meter: AnswerStream, body: bytes, upstream: UpstreamAnswer
+    ) -> _Refused:
+        """Return the failure that came as the stream's first event: nothing has gone to the client yet."""
+        failure, outcome = self._classified(attempt, meter)
+        attempt.fail(failure.code)
+        self._means.health.note_failure(attempt.candidate, outcome, time.time())
+        [masked] = _mask([body], attempt.candidate)
+        return _Refused(failure, Failed(outcome, failure.status), masked, reply_headers(upstream.headers))
+
+    def _classified(self, attempt: Attempt, meter: AnswerStream) -> tuple[Failure, Outcome]:
+        if meter.error is None:
+            raise AssertionError("only a failed stream is classified")
+        body = msgspec.json.encode({"error": {"type": meter.error.type, "message": meter.error.message}})
+        [masked] = _mask([body], attempt.candidate)
+        outcome, message = attempt.candidate.offered.api.classify_error(200, masked, {})
+        return failure_of(outcome, message), outcome
+
+    def _note_success(self, attempt: Attempt, upstream: UpstreamAnswer) -> None:
+        health = self._means.health
+        health.note_success(attempt.candidate)
+        if len(self._request.plan.candidates) > 1:
+            health.note_account(attempt.candidate, upstream.header(_ACCOUNT_HEADER))
 
     # To the client
 
-    async def _fail(
-        self,
-        attempt: "Attempt",
-        send: Send,
-        failure: Failure,
-        *,
-        certainty: Certainty = Certainty.EXACT,
-        goes_on: bool = False,
-    ) -> bool:
-        attempt.settle(certainty, error_code=failure.code, final=not goes_on)
-        if goes_on:
-            return False
-        await self._answer_failure(send, failure)
-        return True
+    async def _answer_refused(self, attempt: Attempt, translation: Translation, refused: _Refused) -> None:
+        if translation.is_native and refused.headers is not None and attempt.status is not None:
+            await self._answer(attempt.status, refused.body, refused.headers)
+        else:
+            await self._answer_failure(refused.failure, refused.headers)
 
-    async def _answer_failure(self, send: Send, failure: Failure, upstream_headers: Headers | None = None) -> None:
-        body = self._dialect.render_error(
-            failure.status, failure.code, failure.message, request_id=self._inbound.request_id
+    async def _answer_failure(self, failure: Failure, upstream_headers: Headers | None = None) -> None:
+        body = self._request.dialect.render_error(
+            failure.status, failure.code, failure.message, request_id=self._request.request_id
         )
+        headers = [header for header in upstream_headers or () if header[0] != b"content-type"]
         with suppress(OSError):
-            await self._answer(send, failure.status, body, upstream_headers)
+            await self._answer(failure.status, body, [*headers, (b"content-type", b"application/json")])
 
-    async def _answer(self, send: Send, status: int, body: bytes, upstream_headers: Headers | None) -> None:
-        await self._start(send, status, b"application/json", upstream_headers, length=len(body))
-        await send({"type": "http.response.body", "body": body})
+    async def _answer(self, status: int, body: bytes, headers: Headers) -> None:
+        await self._start(status, b"application/json", headers, length=len(body))
+        await self._send({"type": "http.response.body", "body": body})
         self.is_answered = True
 
-    async def _start(
-        self,
-        send: Send,
-        status: int,
-        content_type: bytes,
-        upstream_headers: Headers | None,
-        *,
-        length: int | None = None,
-    ) -> None:
-        headers = [*(upstream_headers or ()), (b"x-orq-trace-id", self._inbound.request_id.encode())]
-        if not self._is_native or upstream_headers is None:
+    async def _start(self, status: int, content_type: bytes, upstream: Headers, *, length: int | None = None) -> None:
+        headers = [
+            *upstream,
+            (b"x-orq-trace-id", self._request.request_id.encode()),
+            (b"x-orq-attempts", b"%d" % self._number),
+        ]
+        if self._request.dialect.name != "messages":
             headers = [header for header in headers if header[0] != b"content-type"]
             headers.append((b"content-type", content_type))
         if length is not None:
@@ -309,185 +399,87 @@ class Call:
         else:
             headers += _STREAM_HEADERS
         self._has_begun_answer = True
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    def _reply_context(self) -> ReplyContext:
+    def _reply_context(self, candidate: Candidate) -> ReplyContext:
+        request = self._request
+        is_first = not candidate.leg and not request.plan.route and not request.parsed.options.load_balancer
         return ReplyContext(
-            request_id=self._inbound.request_id,
-            model=self._parsed.model,
+            request_id=request.request_id,
+            model=request.parsed.model if is_first else candidate.offered.model_string,
             created=int(time.time()),
-            cost_usd=self._cost,
-            request=self._parsed,
+            cost_usd=lambda counts: _cost(candidate, counts),
+            request=request.parsed,
             now=lambda: int(time.time()),
         )
 
-    def _cost(self, counts: TokenCounts) -> CostSplit | None:
-        entry = self._plan.entry
-        if entry is None:
-            return None
-        price = entry.price_at(datetime.now(UTC))
-        cost = price_counts(counts, price.rates(input_tokens=counts.input_total))
-        return None if cost.is_unpriced else CostSplit(cost.input_total, cost.output or 0)
+    # To the ledger
 
-    def opened(self, candidate: Candidate, number: int) -> AttemptOpened:
+    def _opened(self, candidate: Candidate) -> AttemptOpened:
         """Return what is recorded before an attempt is sent."""
+        request, offered, number = self._request, candidate.offered, self._number
         now_us = time.time_ns() // 1000
         return AttemptOpened(
             # A request goes by the id of its first attempt.
-            id=self._inbound.id if number == 1 else uuid7(now_us),
-            request_id=self._inbound.request_id,
+            id=request.id if number == 1 else uuid7(now_us),
+            request_id=request.request_id,
             kind="live",
-            dialect=_COUNT_TOKENS if self._is_count else self._dialect.name,
-            workspace=self._key.workspace,
-            gateway_key=self._key.id,
+            dialect=_COUNT_TOKENS if request.is_count else request.dialect.name,
+            workspace=request.key.workspace,
+            gateway_key=request.key.id,
             provider_key=candidate.key.id,
             provider_key_version=candidate.version.number,
-            provider=self._plan.provider,
-            region="",
-            model_asked=self._parsed.model[:LONGEST_NAME],
-            model=self._plan.model[:LONGEST_NAME],
-            stream=self._parsed.stream,
+            provider=offered.provider,
+            region=candidate.region,
+            model_asked=request.parsed.model[:LONGEST_NAME],
+            model=offered.model[:LONGEST_NAME],
+            stream=request.parsed.stream,
             started_at_us=now_us,
-            identity=self._metadata.identity,
-            session=self._metadata.session,
-            tags=self._metadata.tags,
+            project=request.key.project,
+            identity=request.metadata.identity,
+            session=request.metadata.session,
+            tags=request.metadata.tags,
             attempt=number,
+            queue_ms=round((time.perf_counter() - request.received_at) * 1000),
+            route=request.plan.route,
         )
 
-    def record_settled(self, attempt_id: UUID, how: AttemptSettled) -> None:
+    def _record_settled(self, attempt_id: UUID, how: AttemptSettled) -> None:
         """Write how an attempt ended; if that fails it will count as not known, and the log says why."""
         try:
-            self._outbox.settle(attempt_id, how)
+            self._means.outbox.settle(attempt_id, how)
         except OutboxUnavailable as error:
             logger.error("An attempt's end could not be recorded: %s", error)
 
 
-class Attempt:
-    """What is known of one attempt while it runs; settles once."""
-
-    __slots__ = (
-        "_begun",
-        "_call",
-        "_is_settled",
-        "candidate",
-        "meter",
-        "opened",
-        "status",
-        "ttft_ms",
-        "upstream_request_id",
-    )
-
-    def __init__(self, call: Call, candidate: Candidate, number: int) -> None:
-        self.candidate = candidate
-        self.opened = call.opened(candidate, number)
-        self.status: int | None = None
-        self.ttft_ms: int | None = None
-        self.upstream_request_id = ""
-        self.meter: StreamMeter | None = None
-        self._call, self._begun, self._is_settled = call, time.perf_counter(), False
-
-    def elapsed_ms(self) -> int:
-        """Milliseconds since the attempt began."""
-        return round((time.perf_counter() - self._begun) * 1000)
-
-    def settle_answer(self, body: bytes) -> None:
-        """Settle by the usage in a whole answer."""
-        counts = read_message(body).counts
-        self.settle(Certainty.EXACT if counts.is_known else Certainty.UNKNOWN, counts=counts)
-
-    def settle_stream(self, *, broke_off: bool) -> None:
-        """Settle by what the stream reported."""
-        meter = self.meter
-        if meter is None:
-            raise AssertionError("only streams have a meter")
-        self.ttft_ms = self.ttft_ms if self.ttft_ms is not None or not meter.first_token_seen else self.elapsed_ms()
-        if meter.is_complete and not meter.error:
-            certainty = Certainty.EXACT if meter.counts.is_known else Certainty.UNKNOWN
-            self.settle(certainty, counts=meter.counts)
-        elif meter.error and not meter.counts.is_known:
-            # It failed before it began: an error that came as an event, not as a status.
-            self.settle(Certainty.EXACT, error_code=_code_of(meter))
-        else:
-            self.settle(
-                Certainty.PARTIAL if meter.counts.is_known else Certainty.UNKNOWN,
-                counts=_with_estimate(meter),
-                error_code=_code_of(meter) if meter.error or broke_off or not meter.is_complete else "",
-            )
-
-    def settle_interrupted(self, error_code: str) -> None:
-        """Settle a call that was cut short from our side: the client left, the gateway is stopping or failed."""
-        meter = self.meter
-        if meter is not None and meter.is_complete:
-            self.settle_stream(broke_off=False)
-        elif meter is not None and meter.counts.is_known:
-            self.settle(Certainty.ESTIMATED, counts=_with_estimate(meter), error_code=error_code)
-        else:
-            # The provider may have worked on it, and said nothing of it yet.
-            self.settle(Certainty.UNKNOWN, error_code=error_code)
-
-    def settle(
-        self,
-        certainty: Certainty,
-        *,
-        counts: TokenCounts = TokenCounts(),  # noqa: B008  # frozen
-        error_code: str = "",
-        final: bool = True,
-    ) -> None:
-        """Record how it ended; only the first call counts."""
-        if self._is_settled:
-            return
-        self._is_settled = True
-        if self.opened.dialect == _COUNT_TOKENS:
-            # Counting uses no tokens, and no answer says so.
-            certainty, counts = Certainty.EXACT, _NO_TOKENS
-        latency_ms = self.elapsed_ms()
-        how = AttemptSettled(
-            certainty=certainty,
-            status=self.status,
-            error_code=error_code,
-            final=final,
-            ended_at_us=self.opened.started_at_us + latency_ms * 1000,
-            latency_ms=latency_ms,
-            ttft_ms=self.ttft_ms,
-            counts=counts,
-            upstream_request_id=self.upstream_request_id,
-            model_served=(self.meter.model or "") if self.meter else "",
-        )
-        self._call.record_settled(self.opened.id, how)
+def _limits_of(parsed: ParsedRequest, timeouts: Timeouts) -> Timeouts:
+    """Return the limits for a request, whose client may have set one for the whole call."""
+    whole_ms = parsed.options.timeout_ms
+    return msgspec.structs.replace(timeouts, whole=whole_ms / 1000) if whole_ms else timeouts
 
 
-@lru_cache(maxsize=1024)
-def _url(text: str) -> URL:
-    """Return a parsed address; there are only a few, one for each provider key and endpoint."""
-    return URL(text)
+def _request_id_of(answer: UpstreamAnswer, candidate: Candidate) -> str:
+    return next(filter(None, map(answer.header, candidate.offered.api.request_id_headers)), "")
 
 
-def _with_estimate(meter: StreamMeter) -> TokenCounts:
-    """Return the counts reported, with the output estimated from the text where that is more than the placeholder."""
-    counts = meter.counts
-    estimate = math.ceil(meter.text_chars / CHARACTERS_PER_TOKEN)
-    return msgspec.structs.replace(counts, output=max(counts.output or 0, estimate)) if counts.is_known else counts
-
-
-def _code_of(meter: StreamMeter) -> str:
-    if meter.error is None:
-        return "provider_error"
-    body = msgspec.json.encode({"error": {"type": meter.error.type, "message": meter.error.message}})
-    return failure_of(*anthropic.classify_error(200, body)).code
-
-
-def _end_of(renderer: StreamRenderer, meter: StreamMeter, *, broke_off: bool) -> bytes:
-    if broke_off:
-        return renderer.fail("provider_error", "The provider broke the answer off.")
-    return renderer.finish()
+def _cost(candidate: Candidate, counts: TokenCounts) -> CostSplit | None:
+    entry = candidate.offered.entry
+    if entry is None:
+        return None
+    price = entry.price_at(datetime.now(UTC))
+    cost = price_counts(counts, price.rates(input_tokens=counts.input_total))
+    return None if cost.is_unpriced else CostSplit(cost.input_total, cost.output or 0)
 
 
 def _mask(texts: Iterable[bytes], candidate: Candidate) -> list[bytes]:
     """Return what a provider sent with our key in it masked: some repeat what they were sent."""
     try:
-        plaintext = candidate.version.open().reveal()
+        parts = candidate.offered.api.sensitive_parts(candidate.version.open())
     except CryptoError:
         return list(texts)
-    # In JSON some characters are escaped.
-    in_json, plain = msgspec.json.encode(plaintext)[1:-1], plaintext.encode()
-    return [text.replace(in_json, b"***").replace(plain, b"***") for text in texts]
+    masked = list(texts)
+    for part in parts:
+        # In JSON some characters are escaped.
+        in_json, plain = msgspec.json.encode(part)[1:-1], part.encode()
+        masked = [text.replace(in_json, b"***").replace(plain, b"***") for text in masked]
+    return masked

@@ -1,13 +1,25 @@
 """What the dialects must know of a model, out of the catalog. Pure."""
 
-from catalog.index import Capability, ModelEntry
+from typing import Final
+
+from catalog.index import Capability
 from router.dialects.base import ModelFacts
+from router.plan import Offered
 
 _THINKING = {"enabled": Capability.THINKING_ENABLED, "adaptive": Capability.THINKING_ADAPTIVE}
+# These take images and documents as bytes, never by address.
+_BYTES_ONLY: Final = frozenset(["aws", "google"])
+# Of an id that only the provider knows (an inference profile of one's own) nothing is refused on suspicion.
+_UNKNOWN: Final = ModelFacts(
+    max_output_tokens=1_000_000, default_max_tokens=4096, thinking=frozenset(["enabled", "adaptive"])
+)
 
 
-def facts_of(model: ModelEntry) -> ModelFacts:
+def facts_of(offered: Offered) -> ModelFacts:
     """Return the facts a translation into the inner language needs."""
+    if offered.entry is None:
+        return _UNKNOWN
+    model = offered.entry.info
     return ModelFacts(
         max_output_tokens=model.max_output_tokens or model.default_max_tokens,
         default_max_tokens=model.default_max_tokens,

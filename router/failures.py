@@ -28,6 +28,8 @@ _FAILURES: dict[Outcome, Failure] = {
     Outcome.OVERLOADED: Failure(503, "provider_overloaded", "The provider is overloaded. Try again later."),
     Outcome.TIMEOUT: Failure(504, "provider_timeout", "The provider did not answer in time."),
     Outcome.PROVIDER_ERROR: Failure(502, "provider_error", "The provider failed."),
+    Outcome.UNREACHABLE: Failure(502, "provider_error", "The provider cannot be reached."),
+    Outcome.MISCONFIGURED: Failure(502, "provider_error", "The provider's address answers unlike its API."),
     Outcome.INVALID_REQUEST: Failure(400, "invalid_request_body", "The provider refused the request."),
 }
 
@@ -42,6 +44,20 @@ def failure_of(outcome: Outcome, message: str) -> Failure:
     return Failure(failure.status, failure.code, told)
 
 
+_TIMED_OUT = {
+    "connect": "No connection to the provider came about in time.",
+    "first byte": "The provider did not begin its answer in time.",
+    "between bytes": "The provider stopped in the middle of its answer.",
+    "whole call": "The call took longer than its time limit.",
+}
+
+
+def timed_out(phase: str) -> Failure:
+    """Return the answer for a provider that took too long; ``phase`` is the limit that was passed."""
+    failure = _FAILURES[Outcome.TIMEOUT]
+    return Failure(failure.status, failure.code, _TIMED_OUT.get(phase, failure.message))
+
+
 def unreachable() -> Failure:
     """Return the answer for a provider that no connection could be made to."""
-    return Failure(502, "provider_error", "The provider cannot be reached.")
+    return _FAILURES[Outcome.UNREACHABLE]

@@ -2,19 +2,25 @@
 
 import asyncio
 import gc
+import logging
 import time
 from contextlib import suppress
 from typing import Any
 
-import aiohttp
 from django.conf import settings
 from django.db import connection
 from psycopg import AsyncConnection
 
 from router.asgi_types import Receive, Send
-from router.call import Call, Timeouts
-from router.outbox import OutboxWriter
-from router.snapshot import SnapshotHolder
+from router.call import Call, Means
+from router.health import Health
+from router.outbox import OutboxUnavailable, OutboxWriter
+from router.snapshot import Snapshot, SnapshotHolder
+from router.tokens import AccessTokens
+from router.upstream import Timeouts, UpstreamClient
+from usage.records import SetAsideRecord
+
+logger = logging.getLogger(__name__)
 
 # After the server has stopped waiting for clients, calls still running get this long before they are cut.
 STOP_GRACE_S = 2.0
@@ -48,20 +54,23 @@ class Gateway:
 
     def __init__(self) -> None:
         gc.set_threshold(COLLECT_EVERY)
-        self.holder = SnapshotHolder()
         self.max_body_bytes: int = settings.MAX_BODY_BYTES
-        self.timeouts = Timeouts(
-            connect=settings.CONNECT_TIMEOUT_S,
-            first_byte=settings.FIRST_BYTE_TIMEOUT_S,
-            between_bytes=settings.BETWEEN_BYTES_TIMEOUT_S,
-        )
         self.outbox = OutboxWriter(settings.OUTBOX_DIR, flush_to_disk=settings.OUTBOX_SYNCHRONOUS == "FULL")
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-            auto_decompress=False,
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
+        self.health = Health(self._record_set_aside)
+        upstream = UpstreamClient()
+        self.means = Means(
+            upstream=upstream,
+            outbox=self.outbox,
+            health=self.health,
+            tokens=AccessTokens(upstream, token_uri=settings.GOOGLE_TOKEN_URI),
+            timeouts=Timeouts(
+                connect=settings.CONNECT_TIMEOUT_S,
+                first_byte=settings.FIRST_BYTE_TIMEOUT_S,
+                between_bytes=settings.BETWEEN_BYTES_TIMEOUT_S,
+                whole=settings.CALL_TIMEOUT_S,
+            ),
         )
+        self.holder = SnapshotHolder(self._take_over)
         self._carried: dict[asyncio.Task[Any], _Carried] = {}
         self._background = [
             asyncio.create_task(self.holder.follow(_connect)),
@@ -95,7 +104,8 @@ class Gateway:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self.session.close()
+        await self.means.tokens.close()
+        await self.means.upstream.close()
         self.outbox.close()
 
     async def _wait_for_calls(self) -> None:
@@ -106,10 +116,27 @@ class Gateway:
         # One look at all calls, now and then, costs less than a timer for each.
         while True:
             await asyncio.sleep(WATCH_AFTER_S)
-            before = time.monotonic() - WATCH_AFTER_S
-            for carried in self._carried.values():
-                if carried.watching is None and carried.begun < before:
+            now = time.monotonic()
+            for carried in list(self._carried.values()):
+                if carried.watching is None and carried.begun < now - WATCH_AFTER_S:
                     carried.watching = asyncio.create_task(carried.watch())
+                await carried.call.ping(now, after_s=settings.PING_AFTER_S)
+
+    def _take_over(self, snapshot: Snapshot) -> None:
+        self.health.sync(snapshot.set_asides)
+        in_use = [
+            (key.id, version.number)
+            for keys in snapshot.provider_keys.values()
+            for key in keys
+            for version in key.versions
+        ]
+        self.means.tokens.forget(keep=in_use)
+
+    def _record_set_aside(self, change: SetAsideRecord) -> None:
+        try:
+            self.outbox.note(change)
+        except OutboxUnavailable as error:
+            logger.error("A key set aside could not be recorded, so pages do not show it: %s", error)
 
 
 async def _connect() -> AsyncConnection[tuple[object, ...]]:

@@ -26,7 +26,7 @@ from uuid import UUID
 import msgspec
 
 from router.exchanges import ExchangeFolder
-from usage.records import AttemptOpened, AttemptSettled, ExchangeRecord, RefusalRecord
+from usage.records import AttemptOpened, AttemptSettled, ExchangeRecord, RefusalRecord, SetAsideRecord
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Settled(msgspec.Struct, tag="s", array_like=True, frozen=True):
     how: AttemptSettled
 
 
-Entry = Opened | Settled | RefusalRecord
+Entry = Opened | Settled | RefusalRecord | SetAsideRecord
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)
@@ -85,6 +85,10 @@ class OutboxWriter:
     def refuse(self, refusal: RefusalRecord) -> None:
         """Record a refusal. Raises OutboxUnavailable."""
         self._append(refusal)
+
+    def note(self, change: SetAsideRecord) -> None:
+        """Record that a key was set aside or is back. Raises OutboxUnavailable."""
+        self._append(change)
 
     def keep(self, exchange: ExchangeRecord) -> None:
         """Leave a sealed prompt and answer to be stored. Never raises, for no request may fail of it."""

@@ -14,7 +14,7 @@ from uuid import UUID
 from providers.base import TokenCounts
 from router.exchanges import ExchangeFolder
 from router.outbox import Opened, Settled, is_writer_alive, read_entries
-from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, RefusalRecord
+from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, RefusalRecord, SetAsideRecord
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,11 @@ class _Segment:
 
 @dataclass
 class Sweep:
-    """What one look at the outbox found, to be counted by ``usage.services``."""
+    """What one look at the outbox found, to be counted by ``usage.services`` and shown by ``keys.services``."""
 
-    attempts: list[AttemptRecord]
-    refusals: list[RefusalRecord]
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    refusals: list[RefusalRecord] = field(default_factory=list)
+    set_asides: list[SetAsideRecord] = field(default_factory=list)
 
 
 class OutboxReader:
@@ -51,6 +52,7 @@ class OutboxReader:
         self._shown: set[UUID] = set()
         self._settled: dict[UUID, AttemptRecord] = {}
         self._refusals: list[RefusalRecord] = []
+        self._set_asides: list[SetAsideRecord] = []
         self._dead: list[Path] = []
         self.has_more = False
 
@@ -70,7 +72,7 @@ class OutboxReader:
             self._settle_orphans(lock)
         self._dead = dead
         attempts = [*self._settled.values(), *self._long_open(time.time() if now is None else now)]
-        return Sweep(attempts, list(self._refusals))
+        return Sweep(attempts, list(self._refusals), list(self._set_asides))
 
     @property
     def waiting(self) -> int:
@@ -89,6 +91,7 @@ class OutboxReader:
             _, segment = self._opened.pop(attempt_id)
             segment.open_ids.discard(attempt_id)
         self._refusals = self._refusals[len(sweep.refusals) :]
+        self._set_asides = self._set_asides[len(sweep.set_asides) :]
 
     def tidy(self) -> None:
         """Remove the files that hold nothing uncounted; call it when all of a sweep is confirmed."""
@@ -124,6 +127,8 @@ class OutboxReader:
                 segment.open_ids.add(entry.attempt.id)
             elif isinstance(entry, Settled):
                 self._note_settled(entry.id, entry.how)
+            elif isinstance(entry, SetAsideRecord):
+                self._set_asides.append(entry)
             elif entry is not None:
                 self._refusals.append(entry)
 

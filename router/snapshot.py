@@ -18,12 +18,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import DatabaseError, connection
 
 from catalog.index import CatalogIndex
+from catalog.models import Route
 from catalog.queries import load_index
 from keys.crypto import CryptoError, open_with
-from keys.models import KeyVersion, ProviderKey
+from keys.models import KeyVersion, ProviderKey, SetAside
+from keys.prompts import PromptSealer, load_sealers
 from keys.services import keyring
+from providers.base import Target
 from providers.secret import Secret
-from teams.models import GatewayKey
+from router.dialects.base import WeightedModel
+from teams.models import GatewayKey, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +38,41 @@ POLL_S = 10.0
 RECONNECT_S = 1.0
 
 
+# A provider key's version, for the upstream's id of a model; an empty model means all.
+KeyName = tuple[UUID, int, str]
+
+
+class WorkspaceEntry(msgspec.Struct, frozen=True):
+    """What a workspace lets its calls do; no allowed regions means all."""
+
+    id: UUID
+    allowed_regions: Sequence[str] = ()
+    fetch_urls: bool = False
+    same_model_fallback: bool = False
+
+
 class GatewayKeyEntry(msgspec.Struct, frozen=True):
-    """A gateway key that may call; ``expires_at`` in Unix seconds."""
+    """A gateway key that may call; ``expires_at`` in Unix seconds. No models or regions allowed means all."""
 
     id: UUID
     workspace: UUID
     sha256s: Sequence[bytes]
     expires_at: float | None
+    models_allowed: Sequence[str] = ()
+    allowed_regions: Sequence[str] = ()
+    project: UUID | None = None
+    project_regions: Sequence[str] = ()
+
+
+class RouteEntry(msgspec.Struct, frozen=True):
+    """A route in use, its targets in order."""
+
+    name: str
+    is_weighted: bool
+    retries: int
+    allowed_regions: Sequence[str]
+    same_model_fallback: bool
+    targets: Sequence[WeightedModel]
 
 
 class VersionEntry(msgspec.Struct, frozen=True):
@@ -67,7 +99,9 @@ class ProviderKeyEntry(msgspec.Struct, frozen=True):
     id: UUID
     name: str
     provider: str
-    url: str
+    target: Target
+    order: int
+    weight: int
     versions: Sequence[VersionEntry]
 
 
@@ -75,16 +109,30 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All that a request needs to be decided."""
 
     version: int
+    workspaces: Mapping[UUID, WorkspaceEntry]
     gateway_keys: Mapping[str, GatewayKeyEntry]
     provider_keys: Mapping[tuple[UUID, str], Sequence[ProviderKeyEntry]]
+    routes: Mapping[tuple[UUID, str], RouteEntry]
     catalog: CatalogIndex
+    # (outcome, until in Unix seconds) of what some gateway leaves alone for a while.
+    set_asides: Mapping[KeyName, tuple[str, float]]
+    prompt_sealers: Mapping[UUID, PromptSealer]
 
 
 def load_snapshot() -> Snapshot:
     """Read a snapshot from the database."""
     # The counter is read first: a change that comes in between is seen again as a newer version.
     version = read_version()
-    return Snapshot(version, _load_gateway_keys(), _load_provider_keys(), load_index())
+    return Snapshot(
+        version,
+        _load_workspaces(),
+        _load_gateway_keys(),
+        _load_provider_keys(),
+        _load_routes(),
+        load_index(),
+        _load_set_asides(),
+        load_sealers(),
+    )
 
 
 def read_version() -> int:
@@ -97,13 +145,15 @@ def read_version() -> int:
 class SnapshotHolder:
     """Keeps the current snapshot; ``follow`` is its background task."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_load: Callable[[Snapshot], None]) -> None:
         self.current: Snapshot | None = None
+        self._on_load = on_load
         self.loaded = asyncio.Event()
 
     async def reload(self) -> None:
         """Build a new snapshot in a thread and put it in place."""
         self.current = await asyncio.to_thread(_in_own_connection, load_snapshot)
+        self._on_load(self.current)
         self.loaded.set()
         # What was built now stays: the garbage collector need not walk through it again and again. Collected first, for
         # a cycle that is frozen as garbage would never be freed.
@@ -143,14 +193,48 @@ def _in_own_connection(read: Callable[[], T]) -> T:
         connection.close()
 
 
+def _load_workspaces() -> dict[UUID, WorkspaceEntry]:
+    return {
+        workspace.pk: WorkspaceEntry(
+            workspace.pk, workspace.allowed_regions, workspace.fetch_urls, workspace.same_model_fallback
+        )
+        for workspace in Workspace.objects.all()
+    }
+
+
+def _load_routes() -> dict[tuple[UUID, str], RouteEntry]:
+    return {
+        (route.workspace_id, route.name.lower()): RouteEntry(
+            route.name,
+            route.is_weighted,
+            route.retries,
+            route.allowed_regions,
+            route.same_model_fallback,
+            [WeightedModel(target.model_string, target.weight) for target in route.targets.all()],
+        )
+        for route in Route.objects.filter(enabled=True).prefetch_related("targets")
+    }
+
+
+def _load_set_asides() -> dict[KeyName, tuple[str, float]]:
+    return {
+        (each.provider_key_id, each.version, each.model): (each.outcome, each.until.timestamp())
+        for each in SetAside.objects.all()
+    }
+
+
 def _load_gateway_keys() -> dict[str, GatewayKeyEntry]:
-    keys = GatewayKey.objects.for_clients().usable().prefetch_related("secrets")
+    keys = GatewayKey.objects.for_clients().usable().select_related("project").prefetch_related("secrets")
     return {
         key.public_id: GatewayKeyEntry(
             key.pk,
             key.workspace_id,
             [bytes(secret.sha256) for secret in key.secrets.all()],
             key.expires_at.timestamp() if key.expires_at else None,
+            key.models_allowed,
+            key.allowed_regions,
+            key.project_id,
+            key.project.allowed_regions if key.project else (),
         )
         for key in keys
     }
@@ -173,7 +257,11 @@ def _load_provider_keys() -> dict[tuple[UUID, str], list[ProviderKeyEntry]]:
             by_key[version.provider_key].append(entry)
     keys: dict[tuple[UUID, str], list[ProviderKeyEntry]] = defaultdict(list)
     for key, entries in by_key.items():
-        keys[key.workspace_id, key.provider].append(ProviderKeyEntry(key.pk, key.name, key.provider, key.url, entries))
+        keys[key.workspace_id, key.provider].append(
+            ProviderKeyEntry(
+                key.pk, key.name, key.provider, Target(key.url, key.settings), key.order, key.weight, entries
+            )
+        )
     return dict(keys)
 
 

@@ -329,7 +329,7 @@ def test_four_breakpoints_pass(gateway: Gateway, upstream: Stub) -> None:
         ("bedrock/anthropic.claude-3", 400, "invalid_request_body", "aws/"),
         ("vertex_ai/claude-opus-4-6", 400, "invalid_request_body", "google/"),
         ("anthropic/claude-nothing-9", 404, "model_not_found", "claude-nothing-9"),
-        ("openai/gpt-9", 404, "model_not_found", "gpt-9"),
+        ("openai/gpt-9", 422, "model_configuration_missing", "OpenAI"),
         ("anthropic/", 404, "model_not_found", ""),
         ("aws/anthropic/claude-sonnet-4-6", 422, "model_configuration_missing", "AWS"),
         ("google/anthropic/claude-opus-4-6", 422, "model_configuration_missing", "Google"),

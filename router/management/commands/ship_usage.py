@@ -15,10 +15,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, DataError, IntegrityError, connection
 
+from keys.services import clear_set_aside, note_set_aside
+from providers.base import Outcome
 from router.exchanges import ExchangeFolder, read_exchange
 from router.shipping import OutboxReader, Sweep, ended_with_process
 from usage.exchanges import store_exchanges
-from usage.records import AttemptRecord, ExchangeRecord
+from usage.records import AttemptRecord, ExchangeRecord, SetAsideRecord, time_of
 from usage.services import note_shipment, record_attempts, record_refusals
 
 logger = logging.getLogger(__name__)
@@ -80,9 +82,12 @@ def _ship_sweep(reader: OutboxReader) -> int:
     for begin in range(0, len(sweep.attempts), BATCH):
         batch = sweep.attempts[begin : begin + BATCH]
         settled += record(batch)
-        reader.confirm(Sweep(batch, []))
+        reader.confirm(Sweep(batch))
     record_refusals(sweep.refusals)
-    reader.confirm(Sweep([], sweep.refusals))
+    reader.confirm(Sweep(refusals=sweep.refusals))
+    for change in sweep.set_asides:
+        _show(change)
+        reader.confirm(Sweep(set_asides=[change]))
     reader.tidy()
     return settled
 
@@ -101,6 +106,15 @@ def _record_alone(attempt: AttemptRecord) -> int:
     except (DataError, IntegrityError) as error:
         logger.error("The ledger refuses an attempt, it counts as not known: %s: %r", type(error).__name__, attempt)
     return record_attempts([AttemptRecord(attempt.opened, ended_with_process(attempt.opened))])
+
+
+def _show(change: SetAsideRecord) -> None:
+    """Let pages and the other gateways know of a key that was set aside, or is back."""
+    if not change.until_us:
+        clear_set_aside(change.provider_key, change.version, change.model)
+        return
+    outcome, until = Outcome(change.outcome), time_of(change.until_us)
+    note_set_aside(change.provider_key, change.version, change.model, outcome, change.detail, until)
 
 
 def _ship_exchanges(folder: ExchangeFolder) -> None:

@@ -1,0 +1,55 @@
+"""Which of several equals a conversation goes to, so that its prompt cache stays warm. Pure; no state is kept.
+
+Rendezvous hashing: every choice gets a score from the conversation and its own name, weighted, and the best one wins.
+Taking a choice away moves only the conversations that it had.
+"""
+
+import hashlib
+import math
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from router.dialects.base import ParsedRequest
+
+T = TypeVar("T")
+
+_HASH_BYTES = 8
+_CACHE_MARK = b"cache_control"
+# Where the three dialects keep the part of a conversation that does not change from turn to turn.
+_BEGINNINGS = ("system", "instructions", "messages", "input")
+# Leading messages that make a conversation what it is: a system message and the first that the user wrote.
+_FIRST_MESSAGES = 2
+
+
+def conversation_of(parsed: ParsedRequest, session: str) -> bytes:
+    """Return what identifies the conversation: its session, else its beginning if it asks for caching.
+
+    Without either there is no cache to keep warm, and the answer is random: such requests spread by weight alone.
+    """
+    if session:
+        return session.encode()
+    if _CACHE_MARK not in parsed.raw:
+        return secrets.token_bytes(_HASH_BYTES)
+    return hashlib.blake2b(msgspec.json.encode(_beginning(parsed)), digest_size=_HASH_BYTES).digest()
+
+
+def by_preference(choices: Iterable[tuple[T, str, float]], conversation: bytes) -> list[T]:
+    """Return the choices, given as (choice, name, weight above 0), best first for ``conversation``."""
+    scored = [(_score(conversation, name, weight), name, choice) for choice, name, weight in choices]
+    return [choice for _, _, choice in sorted(scored, key=lambda each: each[:2], reverse=True)]
+
+
+def _score(conversation: bytes, name: str, weight: float) -> float:
+    digest = hashlib.blake2b(name.encode(), key=conversation[:64], digest_size=_HASH_BYTES).digest()
+    # Between 0 and 1, both excluded.
+    drawn = (int.from_bytes(digest) + 0.5) / 2 ** (8 * _HASH_BYTES)
+    return -weight / math.log(drawn)
+
+
+def _beginning(parsed: ParsedRequest) -> list[object]:
+    body: Mapping[str, object] = parsed.body or msgspec.json.decode(parsed.raw)
+    parts = (body.get(name) for name in _BEGINNINGS)
+    return [part[:_FIRST_MESSAGES] if isinstance(part, list) else part for part in parts]
