@@ -1,6 +1,6 @@
 """The Anthropic API: messages, token counts and models.
 
-Source: Anthropic API reference, version 2023-06-01.
+Source: Anthropic API reference, versions 2023-06-01 and 2026-10-21.
 """
 
 from simulator.call import Call, Caller
@@ -8,11 +8,12 @@ from simulator.engine import Engine, read_json
 from simulator.errors import ApiError, invalid
 from simulator.failures import invalid_key
 from simulator.http import send_json
-from simulator.instructions import failure_of, is_valid_key, organisation_of
+from simulator.instructions import is_valid_key, organisation_of, words_of_key
 from simulator.models import by_name
 from simulator.sending import send_stream, send_whole
-from simulator.stream import events_of, frame
+from simulator.stream import EventFraming, events_of, frame
 from simulator.validate import find_model
+from simulator.versions import VERSIONS
 
 STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
@@ -46,7 +47,7 @@ class AnthropicAPI:
 
     async def refuse(self, call: Call, error: ApiError) -> None:
         """Send an error in the envelope of this API."""
-        organisation = organisation_of(call.headers.get("x-api-key", ""))
+        organisation = organisation_of(_key_of(call))
         limits = self._engine.limits.headers(organisation, self._engine.clock()) if error.status == 429 else {}
         headers = {**limits, **error.headers, "request-id": call.request_id}
         await send_json(call.send, error.status, error.envelope(call.request_id), headers)
@@ -59,7 +60,7 @@ class AnthropicAPI:
     async def _answer_count(self, call: Call, caller: Caller) -> None:
         body = read_json(call.body)
         find_model(self._models, body)
-        tokens = await self._engine.count(call, caller, body)
+        tokens = await self._engine.count(call, caller, body, version=call.headers["anthropic-version"])
         await send_json(call.send, 200, {"input_tokens": tokens}, self._headers(call, caller))
 
     async def _answer_free(self, call: Call, caller: Caller, value: object) -> None:
@@ -69,16 +70,16 @@ class AnthropicAPI:
 
     async def _answer_message(self, call: Call, caller: Caller) -> None:
         body = read_json(call.body)
-        reply = await self._engine.reply(call, caller, find_model(self._models, body), body)
+        model = find_model(self._models, body)
+        reply = await self._engine.reply(call, caller, model, body, version=call.headers["anthropic-version"])
         headers = self._headers(call, caller)
         if not body.get("stream"):
             await send_whole(call, self._engine, reply, reply.message, headers)
             return
-        frames = [frame(event, reply.dice) for event in events_of(reply.message, reply.dice)]
-        await send_stream(
-            *(call, self._engine, reply, frames, {**headers, **STREAM_HEADERS}),
-            failed=lambda error: frame(error.envelope(call.request_id), reply.dice),
-        )
+        events = events_of(reply.message, reply.dice, reply.instructions.pings)
+        frames = [frame(event, reply.dice) for event in events]
+        framing = EventFraming(call.request_id, reply.dice)
+        await send_stream(call, self._engine, reply, frames, {**headers, **STREAM_HEADERS}, framing)
 
     def _headers(self, call: Call, caller: Caller) -> dict[str, str]:
         return {
@@ -90,11 +91,19 @@ class AnthropicAPI:
 
 
 def _check_access(call: Call) -> Caller:
-    key = call.headers.get("x-api-key", "")
+    key = _key_of(call)
     if not key:
         raise ApiError(401, "authentication_error", "x-api-key header is required", {"x-should-retry": "false"})
     if not is_valid_key(key):
         raise invalid_key()
-    if "anthropic-version" not in call.headers:
+    version = call.headers.get("anthropic-version")
+    if version is None:
         raise invalid("anthropic-version: header is required")
-    return Caller(organisation_of(key), failure_of(key))
+    if version not in VERSIONS:
+        raise invalid(f'anthropic-version: "{version}" is not a valid version')
+    return Caller(organisation_of(key), words_of_key(key))
+
+
+def _key_of(call: Call) -> str:
+    """Return the key of either header: the older SDKs send ``x-api-key``, the newer ones a bearer token."""
+    return call.headers.get("x-api-key") or call.bearer

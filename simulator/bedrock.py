@@ -14,18 +14,19 @@ from urllib.parse import unquote
 
 from simulator.aws_keys import caller_of_access_key, caller_of_api_key, secret_of
 from simulator.call import Call, Caller
-from simulator.cloud_body import check_cloud_body
+from simulator.cloud_body import check_cloud_body, check_tool_types
 from simulator.engine import Engine, read_json
 from simulator.errors import ApiError, invalid
-from simulator.eventstream import CONTENT_TYPE, encode_chunk, encode_exception
+from simulator.eventstream import CONTENT_TYPE, encode_chunk, encode_exception, with_wrong_checksum
 from simulator.http import send_json
 from simulator.models import Model
 from simulator.sending import send_stream, send_whole
 from simulator.sigv4 import check_signature, read_signature
 from simulator.stream import events_of
+from simulator.versions import NEWEST
 
 # The second is what the SDKs of Anthropic send since the Messages API has that version.
-ANTHROPIC_VERSIONS = ("bedrock-2023-05-31", "2026-10-21")
+ANTHROPIC_VERSIONS = ("bedrock-2023-05-31", NEWEST)
 # Source: Amazon Bedrock user guide, "Anthropic Claude Messages API", and reports of what it lets pass.
 BETAS = frozenset(
     {
@@ -37,11 +38,29 @@ BETAS = frozenset(
         "tool-search-tool-2025-10-19",
     }
 )
+# It runs no tools of its own.
+_TOOL_TYPES = ("bash_", "computer_", "custom", "memory_", "text_editor_", "tool_search_tool_")
 _SERVICE = "bedrock"
 _TYPE_NAMESPACE = "http://internal.amazon.com/coral/com.amazon.bedrock/"
-_PROFILE = re.compile(r"(us-gov|us|eu|apac|jp|au|ca|global)\.(anthropic\..+)")
+# The prefixes of inference profiles, and how the regions begin from which each can be called.
+_AREAS: Mapping[str, tuple[str, ...]] = {
+    "us-gov": ("us-gov-",),
+    "us": ("us-", "ca-"),
+    "eu": ("eu-",),
+    "apac": ("ap-",),
+    "jp": ("ap-northeast-",),
+    "au": ("ap-southeast-",),
+    "ca": ("ca-",),
+    "global": ("",),
+}
+_PROFILE = re.compile(rf"({'|'.join(_AREAS)})\.(anthropic\..+)")
 _ARN = re.compile(
     r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(foundation-model|inference-profile|application-inference-profile)/(.+)"
+)
+_NO_PAYMENT = (
+    *(403, "AccessDeniedException"),
+    "Model access is denied due to INVALID_PAYMENT_INSTRUMENT: A valid payment instrument must be provided. Your "
+    "AWS Marketplace subscription for this model cannot be completed at this time.",
 )
 # How the words of the Messages API, or a failure on demand, are said here.
 _IN_AWS_WORDS: Mapping[str, tuple[int, str, str]] = {
@@ -49,11 +68,9 @@ _IN_AWS_WORDS: Mapping[str, tuple[int, str, str]] = {
         *(403, "UnrecognizedClientException"),
         "The security token included in the request is invalid.",
     ),
-    "credit": (
-        *(403, "AccessDeniedException"),
-        "Model access is denied due to INVALID_PAYMENT_INSTRUMENT: A valid payment instrument must be provided. Your "
-        "AWS Marketplace subscription for this model cannot be completed at this time.",
-    ),
+    "credit": _NO_PAYMENT,
+    "billing_error": _NO_PAYMENT,
+    "not_found": (404, "ResourceNotFoundException", "The requested model was not found for this account."),
     "permission_error": (
         *(403, "AccessDeniedException"),
         "You don't have access to the model with the specified model ID.",
@@ -79,17 +96,19 @@ class BedrockAPI:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._models = {name: model for model in engine.models for name in _names(model)}
+        # A profile of one's own has an id that says nothing; here it is the model's.
+        self._own_profiles = {model.id: model for model in engine.models if model.aws_ids}
 
     async def answer(self, call: Call) -> None:
         """Answer one request. Raises ApiError."""
-        caller = self._check_access(call)
+        caller, region = self._check_access(call)
         match call.method, call.raw_path.split("/")[1:]:
-            case "POST", ["model", *name, "invoke"]:
-                await self._invoke(call, caller, "/".join(name))
-            case "POST", ["model", *name, "invoke-with-response-stream"]:
-                await self._invoke_streamed(call, caller, "/".join(name))
-            case "POST", ["model", *name, "count-tokens"]:
-                await self._count(call, caller, "/".join(name))
+            case "POST", ["model", name, "invoke"]:
+                await self._invoke(call, caller, self._find_model(name, region))
+            case "POST", ["model", name, "invoke-with-response-stream"]:
+                await self._invoke_streamed(call, caller, self._find_model(name, region))
+            case "POST", ["model", name, "count-tokens"]:
+                await self._count(call, caller, self._find_model(name, region))
             case "GET", ["foundation-models"]:
                 await self._send_free(call, caller, {"modelSummaries": self._list_models(call.query)})
             case "GET", ["inference-profiles"]:
@@ -103,7 +122,8 @@ class BedrockAPI:
         headers = {**self._headers(call), "x-amzn-errortype": f"{name}:{_TYPE_NAMESPACE}"}
         await send_json(call.send, status, {"message": message}, headers)
 
-    def _check_access(self, call: Call) -> Caller:
+    def _check_access(self, call: Call) -> tuple[Caller, str]:
+        """Return who asks, and the region that a signature is for ('' with an API key, which names none)."""
         authorization = call.headers.get("authorization", "")
         if not authorization:
             raise ApiError(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
@@ -112,42 +132,47 @@ class BedrockAPI:
             if caller is None:
                 message = "Authentication failed: Please make sure your API Key is valid."
                 raise ApiError(403, "AccessDeniedException", message)
-            return caller
+            return caller, ""
         signature = read_signature(authorization)
         caller = caller_of_access_key(signature.access_key_id)
         if caller is None:
             raise ApiError(403, "authentication_error", "")
         secret = secret_of(signature.access_key_id)
         check_signature(call, signature, secret, service=_SERVICE, now=self._engine.clock())
-        return caller
+        return caller, signature.region
 
-    def _find_model(self, sent: str) -> Model:
-        """Return the model that a percent-encoded id, profile or ARN names. Raises ApiError 400."""
-        model_id = unquote(sent)
-        arn = _ARN.fullmatch(model_id)
-        model = self._models.get(arn[2] if arn else model_id)
-        if model is None:
+    def _find_model(self, sent: str, region: str) -> Model:
+        """Return the model that a percent-encoded id, profile or ARN names in ``region``. Raises ApiError 400."""
+        name = unquote(sent)
+        arn = _ARN.fullmatch(name)
+        if arn and arn[1] == "application-inference-profile":
+            model = self._own_profiles.get(arn[2])
+        else:
+            model = self._models.get(arn[2] if arn else name)
+        profile = _PROFILE.fullmatch(arn[2] if arn else name)
+        is_elsewhere = bool(profile and region and not region.startswith(_AREAS[profile[1]]))
+        if model is None or is_elsewhere:
             raise invalid("The provided model identifier is invalid.")
         return model
 
-    async def _invoke(self, call: Call, caller: Caller, name: str) -> None:
-        model, body = self._read_invocation(call.body, name)
-        reply = await self._engine.reply(call, caller, model, body)
+    async def _invoke(self, call: Call, caller: Caller, model: Model) -> None:
+        body = _read_invocation(call.body, model)
+        reply = await self._engine.reply(call, caller, model, body, version=body["anthropic_version"])
         headers = {**self._headers(call), **_usage_headers(reply.message["usage"])}
         await send_whole(call, self._engine, reply, _message(reply.message), headers)
 
-    async def _invoke_streamed(self, call: Call, caller: Caller, name: str) -> None:
-        model, body = self._read_invocation(call.body, name)
-        reply = await self._engine.reply(call, caller, model, body)
+    async def _invoke_streamed(self, call: Call, caller: Caller, model: Model) -> None:
+        body = _read_invocation(call.body, model)
+        reply = await self._engine.reply(call, caller, model, body, version=body["anthropic_version"])
         frames = list(_frames(_message(reply.message), reply.dice))
         headers = {
             **self._headers(call),
             "content-type": CONTENT_TYPE,
             "x-amzn-bedrock-content-type": "application/json",
         }
-        await send_stream(call, self._engine, reply, frames, headers, failed=_failed_frame)
+        await send_stream(call, self._engine, reply, frames, headers, _Framing())
 
-    async def _count(self, call: Call, caller: Caller, name: str) -> None:
+    async def _count(self, call: Call, caller: Caller, model: Model) -> None:
         asked = read_json(call.body).get("input")
         invocation = asked.get("invokeModel") if isinstance(asked, dict) else None
         if not isinstance(invocation, dict) or not isinstance(invocation.get("body"), str):
@@ -156,24 +181,8 @@ class BedrockAPI:
             body = base64.b64decode(invocation["body"], validate=True)
         except binascii.Error:
             raise invalid("input.invokeModel.body: invalid Base64") from None
-        _, message = self._read_invocation(body, name)
+        message = _read_invocation(body, model)
         await self._send_free(call, caller, {"inputTokens": await self._engine.count(call, caller, message)})
-
-    def _read_invocation(self, body: bytes, name: str) -> tuple[Model, dict[str, Any]]:
-        model = self._find_model(name)
-        message = read_json(body)
-        for key in ("model", "stream"):
-            if key in message:
-                raise _malformed(f"#: extraneous key [{key}] is not permitted")
-        if "anthropic_version" not in message:
-            raise _malformed("#: required key [anthropic_version] not found")
-        if message["anthropic_version"] not in ANTHROPIC_VERSIONS:
-            raise _malformed(f"#/anthropic_version: {message['anthropic_version']} is not a valid enum value")
-        check_cloud_body(message)
-        betas = message.get("anthropic_beta") or []
-        if not isinstance(betas, list) or not BETAS.issuperset(map(str, betas)):
-            raise invalid("The model returned the following errors: invalid beta flag")
-        return model, message
 
     async def _send_free(self, call: Call, caller: Caller, value: object) -> None:
         await self._engine.fail_free_call_if_asked(call, caller)
@@ -193,6 +202,24 @@ class BedrockAPI:
         return {"content-type": "application/json", "x-amzn-requestid": request_id}
 
 
+def _read_invocation(content: bytes, model: Model) -> dict[str, Any]:
+    """Return the body of a call to ``model``. Raises ApiError 400 for what Bedrock itself does not take."""
+    body = read_json(content)
+    for key in ("model", "stream"):
+        if key in body:
+            raise _malformed(f"#: extraneous key [{key}] is not permitted")
+    if "anthropic_version" not in body:
+        raise _malformed("#: required key [anthropic_version] not found")
+    if body["anthropic_version"] not in ANTHROPIC_VERSIONS[: 2 if _is_of_newest(model) else 1]:
+        raise _malformed(f"#/anthropic_version: {body['anthropic_version']} is not a valid enum value")
+    check_cloud_body(body)
+    check_tool_types(body, _TOOL_TYPES)
+    betas = body.get("anthropic_beta") or []
+    if not isinstance(betas, list) or not BETAS.issuperset(map(str, betas)):
+        raise invalid("The model returned the following errors: invalid beta flag")
+    return body
+
+
 def _names(model: Model) -> Iterator[str]:
     """Yield every id that reaches ``model``: bare, and under each area's prefix; "global." only where it is offered."""
     for name in model.aws_ids:
@@ -200,10 +227,12 @@ def _names(model: Model) -> Iterator[str]:
         base = profile[2] if profile else name
         yield name
         yield base
-        for area in ("us-gov", "us", "eu", "apac", "jp", "au", "ca"):
-            yield f"{area}.{base}"
-    # A profile of one's own has an id that says nothing; here it is the model's.
-    yield model.id
+        yield from (f"{area}.{base}" for area in _AREAS if area != "global")
+
+
+def _is_of_newest(model: Model) -> bool:
+    """True for Claude 4.7 and later, which alone have the newest version of the API here."""
+    return model.has_adaptive_thinking and not model.has_manual_thinking
 
 
 def _summary(model: Model) -> dict[str, object]:
@@ -269,9 +298,15 @@ def _usage_headers(usage: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _failed_frame(error: ApiError) -> bytes:
-    _, name, message = _in_aws_words(error)
-    return encode_exception(name[0].lower() + name[1:], message)
+class _Framing:
+    """The rest of an event stream: see sending.Framing. Bedrock itself sends no pings."""
+
+    ping = encode_chunk({"type": "ping"}, padding=1)
+    broken = with_wrong_checksum(ping)
+
+    def failed(self, error: ApiError) -> bytes:
+        _, name, message = _in_aws_words(error)
+        return encode_exception(name[0].lower() + name[1:], message)
 
 
 def _in_aws_words(error: ApiError) -> tuple[int, str, str]:

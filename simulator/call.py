@@ -45,7 +45,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: an organisation shares prompt cache and limits; ``failure`` is what its credential asks for, or ''."""
+    """Who asks: an organisation shares prompt cache and limits; ``words`` are what its credential asks for, see
+    instructions.
+    """
 
     organisation: str
-    failure: str = ""
+    words: str = ""

@@ -29,6 +29,18 @@ def check_cloud_body(body: Mapping[str, Any]) -> None:
             )
 
 
+def check_tool_types(body: Mapping[str, Any], beginnings: tuple[str, ...]) -> None:
+    """Raise ApiError 400 for tools of a type that does not begin as a cloud takes it."""
+    tools = body.get("tools")
+    for number, tool in enumerate(tools if isinstance(tools, list) else ()):
+        kind = tool.get("type", "custom") if isinstance(tool, Mapping) else "custom"
+        if not str(kind).startswith(beginnings):
+            raise invalid(
+                f"tools.{number}: Input tag '{kind}' found using 'type' does not match any of the expected tags: "
+                f"{', '.join(map(repr, beginnings))}"
+            )
+
+
 def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     messages = body.get("messages")
     for at, message in enumerate(messages if isinstance(messages, list) else ()):

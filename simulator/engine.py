@@ -3,7 +3,6 @@
 An API turns its request into a Messages body, asks here for the message, and sends it in its own form.
 """
 
-import asyncio
 import json
 import random
 import time
@@ -23,9 +22,13 @@ from simulator.models import Model, load_models
 from simulator.pace import INSTANT, Pace
 from simulator.prompt import Prompt, read_prompt
 from simulator.validate import check_message, check_prompt
+from simulator.versions import VERSIONS, check_version_rules
 
 # These leave the free calls alone, as the provider does or because they need an answer to break.
-_ONLY_MESSAGES_FAIL = frozenset({"credit", "cut", "stall_mid_stream", "error_mid_stream"})
+_ONLY_MESSAGES_FAIL = frozenset(
+    {"credit", "billing", "cut", "broken", "endless", "stall_mid_stream", "error_mid_stream"}
+)
+_REFUSAL = {"type": "refusal", "category": None, "explanation": "This refusal is simulated."}
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,12 @@ class Engine:
         self._cache = PromptCache()
         self._flaky_counts: dict[str, int] = {}
 
-    async def reply(self, call: Call, caller: Caller, model: Model, body: Mapping[str, Any]) -> Reply:
+    async def reply(
+        self, call: Call, caller: Caller, model: Model, body: Mapping[str, Any], *, version: str = VERSIONS[0]
+    ) -> Reply:
         """Return ``model``'s message to a Messages body. Raises ApiError for what it or a limit refuses."""
         check_message(body, model)
+        check_version_rules(body, version)
         prompt = read_prompt(body)
         if prompt.tokens > model.context_tokens:
             raise invalid(f"prompt is too long: {prompt.tokens} tokens > {model.context_tokens} maximum")
@@ -67,9 +73,10 @@ class Engine:
         message = self._write_message(call, caller, body, model, prompt, instructions)
         return Reply(message, instructions, random.Random(prompt.digest))  # noqa: S311  # repeatable
 
-    async def count(self, call: Call, caller: Caller, body: Mapping[str, Any]) -> int:
+    async def count(self, call: Call, caller: Caller, body: Mapping[str, Any], *, version: str = VERSIONS[0]) -> int:
         """Return the tokens of a Messages body's prompt. Raises ApiError for a body of the wrong shape."""
         check_prompt(body)
+        check_version_rules(body, version)
         tokens = read_prompt(body).tokens
         await self.fail_free_call_if_asked(call, caller, last_user_text(body))
         return tokens
@@ -79,10 +86,6 @@ class Engine:
         instructions = _instructions(call, caller, text)
         if instructions.failure not in _ONLY_MESSAGES_FAIL:
             await self._fail_if_asked(call, caller, instructions)
-
-    async def wait_for_whole(self, message: Mapping[str, Any]) -> None:
-        """Wait as long as a model takes for all of ``message``."""
-        await asyncio.sleep(self.pace.first_token_s + message["usage"]["output_tokens"] * self.pace.token_s)
 
     async def _fail_if_asked(self, call: Call, caller: Caller, instructions: Instructions) -> None:
         """Raise the ApiError that is asked for, or never answer."""
@@ -111,7 +114,7 @@ class Engine:
         used = self._cache.use(
             *(caller.organisation, model.id, prompt.blocks), minimum_tokens=model.minimum_cacheable_tokens, now=now
         )
-        answer = write_answer(body, model, instructions, prompt.digest)
+        answer = write_answer(body, model, instructions, prompt.digest, _betas(call, body))
         self.limits.count(
             caller.organisation, now, input_tokens=prompt.tokens - used.read, output_tokens=answer.output_tokens
         )
@@ -123,6 +126,7 @@ class Engine:
             "content": list(answer.blocks),
             "stop_reason": answer.stop_reason,
             "stop_sequence": answer.stop_sequence,
+            "stop_details": _REFUSAL if answer.stop_reason == "refusal" else None,
             "usage": _usage(prompt, used, answer),
         }
 
@@ -139,11 +143,19 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 
 def _instructions(call: Call, caller: Caller, text: str) -> Instructions:
-    return read_instructions(header=call.headers.get("x-simulate", ""), text=text, key_failure=caller.failure)
+    return read_instructions(header=call.headers.get("x-simulate", ""), text=text, key_words=caller.words)
+
+
+def _betas(call: Call, body: Mapping[str, Any]) -> frozenset[str]:
+    """Return the betas that header and body name: clouds have them in the body."""
+    named = body.get("anthropic_beta")
+    header = call.headers.get("anthropic-beta", "").split(",")
+    return frozenset(str(beta).strip() for beta in [*header, *(named if isinstance(named, list) else [])])
 
 
 def _usage(prompt: Prompt, used: CacheUse, answer: Answer) -> dict[str, Any]:
     """Return the usage object: input_tokens is what was neither read from the cache nor written to it."""
+    searched = {"web_search_requests": answer.web_searches, "web_fetch_requests": 0}
     return {
         "input_tokens": prompt.tokens - used.read - used.written,
         "cache_creation_input_tokens": used.written,
@@ -155,4 +167,5 @@ def _usage(prompt: Prompt, used: CacheUse, answer: Answer) -> dict[str, Any]:
         "output_tokens": answer.output_tokens,
         "output_tokens_details": {"thinking_tokens": answer.thinking_tokens},
         "service_tier": "standard",
+        **({"server_tool_use": searched} if answer.web_searches else {}),
     }

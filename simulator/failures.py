@@ -49,6 +49,11 @@ def _error_named(name: str, organisation: str) -> ApiError | None:
                 "Please go to Plans & Billing to upgrade or purchase credits."
             )
             return ApiError(400, "invalid_request_error", message, _NO_RETRY)
+        case "billing":
+            message = "There's an issue with your billing or payment information."
+            return ApiError(402, "billing_error", message, _NO_RETRY)
+        case "not_found":
+            return ApiError(404, "not_found_error", "The requested resource could not be found.", _NO_RETRY)
         case "permission":
             message = "Your API key does not have permission to use the specified resource."
             return ApiError(403, "permission_error", message, _NO_RETRY)

@@ -60,7 +60,7 @@ def count_block(block: Mapping[str, Any]) -> int:
             return _count_image(block["source"])
         case "document":
             return _count_document(block)
-        case "tool_use":
+        case "tool_use" | "server_tool_use":
             return 8 + count_text(block["name"]) + count_json(block["input"])
         case "tool_result":
             content = block.get("content") or ""

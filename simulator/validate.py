@@ -6,13 +6,15 @@ Source: Anthropic API reference, "Messages"; wording as recorded from the live s
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simulator.citing import check_citations
 from simulator.errors import ApiError, invalid
 from simulator.models import Model
 from simulator.schemas import is_schema
-from simulator.signing import is_own_signature, sign
+from simulator.signing import is_intact, is_own_signature, sign
 
 MINIMUM_THINKING_TOKENS = 1_024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_TOOL_CHOICES = ("any", "auto", "none", "tool")
 _THINKING_BLOCKS = ("thinking", "redacted_thinking")
 # The fields that each block must carry, with their types; other blocks are let through as they are.
 _BLOCK_FIELDS: Mapping[str, Mapping[str, type]] = {
@@ -23,6 +25,7 @@ _BLOCK_FIELDS: Mapping[str, Mapping[str, type]] = {
     "document": {"source": dict},
     "tool_use": {"id": str, "name": str, "input": dict},
     "tool_result": {"tool_use_id": str},
+    "search_result": {"source": str, "title": str, "content": list},
 }
 _SOURCE_FIELDS: Mapping[str, Mapping[str, type]] = {
     "base64": {"media_type": str, "data": str},
@@ -53,6 +56,7 @@ def check_message(body: Mapping[str, Any], model: Model) -> None:
         )
     check_prompt(body)
     _check_output(body)
+    check_citations(body)
     _check_stop_sequences(body)
     _check_sampling(body, model)
     _check_thinking(body, model)
@@ -84,6 +88,8 @@ def _check_system(body: Mapping[str, Any]) -> None:
 def _check_tools(body: Mapping[str, Any]) -> None:
     tools = body.get("tools")
     if tools is None:
+        if body.get("tool_choice") is not None:
+            raise invalid("tool_choice: tool_choice may only be specified while providing tools")
         return
     if not isinstance(tools, list):
         raise invalid("tools: Input should be a valid list")
@@ -97,9 +103,16 @@ def _check_tools(body: Mapping[str, Any]) -> None:
             _check_schema(_need(tool, "input_schema", dict, f"{place}.custom."), f"{place}.custom.input_schema")
     if len(set(names)) < len(names):
         raise invalid("tools: Tool names must be unique.")
-    choice = body.get("tool_choice") or {}
+    choice = body.get("tool_choice")
+    if choice is None:
+        return
     _check_is_object(choice, "tool_choice")
-    if choice.get("type") == "tool" and choice.get("name") not in [tool.get("name") for tool in tools]:
+    if choice.get("type") not in _TOOL_CHOICES:
+        raise invalid(
+            f"tool_choice: Input tag '{choice.get('type')}' found using 'type' does not match any of the expected "
+            f"tags: {', '.join(map(repr, _TOOL_CHOICES))}"
+        )
+    if choice["type"] == "tool" and choice.get("name") not in [tool.get("name") for tool in tools]:
         raise invalid(f"tool_choice.tool.name: Tool '{choice.get('name')}' not found in provided tools")
 
 
@@ -176,8 +189,10 @@ def _check_block(block: Any, place: str) -> None:
         raise invalid("messages: text content blocks must be non-empty")
     if kind in _THINKING_BLOCKS and "cache_control" in block:
         raise invalid(f"{place}.{kind}.cache_control: Extra inputs are not permitted")
-    if kind == "thinking":
+    if kind in _THINKING_BLOCKS:
         _check_signature(block, place)
+    if kind == "search_result":
+        _check_result_content(block["content"], f"{place}.search_result.content")
     if kind in ("image", "document"):
         _check_source(block["source"], f"{place}.{kind}.source")
     if kind == "tool_result":
@@ -205,9 +220,12 @@ def _check_result_content(content: Any, place: str) -> None:
 
 def _check_signature(block: Mapping[str, Any], place: str) -> None:
     """Refuse thinking that was changed after it was signed here; other signatures cannot be judged."""
-    signature = block["signature"]
-    if not signature or (is_own_signature(signature) and block["thinking"] and signature != sign(block["thinking"])):
-        raise invalid(f"{place}: Invalid `signature` in `thinking` block")
+    kind, field = block["type"], "signature" if block["type"] == "thinking" else "data"
+    signature, thought = block[field], str(block.get("thinking", ""))
+    is_changed = bool(thought) and signature != sign(thought)
+    is_forged = is_own_signature(signature) and (is_changed or not is_intact(signature))
+    if not signature or is_forged:
+        raise invalid(f"{place}: Invalid `{field}` in `{kind}` block")
 
 
 def _check_cache_control(holder: Mapping[str, Any], place: str) -> None:
@@ -292,6 +310,23 @@ def _check_manual_thinking(body: Mapping[str, Any], thinking: Mapping[str, Any],
         )
     if (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
         raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
+    _check_thinking_is_replayed(body["messages"])
+
+
+def _check_thinking_is_replayed(messages: Sequence[Mapping[str, Any]]) -> None:
+    """A turn that goes on with tool results must begin with the thinking that led to the calls."""
+    if len(messages) < 2 or messages[-2]["role"] != "assistant":
+        return
+    brought, begun = (message["content"] for message in (messages[-1], messages[-2]))
+    is_going_on = isinstance(brought, list) and any(block["type"] == "tool_result" for block in brought)
+    if is_going_on and isinstance(begun, list) and begun[0]["type"] not in _THINKING_BLOCKS:
+        raise invalid(
+            f"messages.{len(messages) - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
+            f"`{begun[0]['type']}`. When `thinking` is enabled, a final `assistant` message must start with a thinking "
+            "block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). We recommend you include "
+            "thinking blocks from previous turns. To avoid this requirement, disable `thinking`. Please consult our "
+            "documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
+        )
 
 
 def _check_is_object(value: Any, place: str) -> None:

@@ -26,13 +26,18 @@ from simulator.google_keys import (
 from simulator.http import send_json
 from simulator.models import Model
 from simulator.sending import send_stream, send_whole
-from simulator.stream import events_of, frame
+from simulator.stream import EventFraming, events_of, frame
+from simulator.versions import NEWEST
 
 # The second is what the SDKs of Anthropic send since the Messages API has that version.
-ANTHROPIC_VERSIONS = ("vertex-2023-10-16", "2026-10-21")
+ANTHROPIC_VERSIONS = ("vertex-2023-10-16", NEWEST)
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LOCATION = re.compile(r"global|us|eu|[a-z]+-[a-z]+\d{1,2}")
 _COUNTING = "count-tokens"
+_NO_BILLING = (
+    *(403, "PERMISSION_DENIED"),
+    "This API method requires billing to be enabled. Please enable billing on the project and retry.",
+)
 # How a failure on demand, or the words of the Messages API, are said by Google: status, name and message.
 _IN_GOOGLE_WORDS: Mapping[str, tuple[int, str, str]] = {
     "authentication_error": (
@@ -40,10 +45,9 @@ _IN_GOOGLE_WORDS: Mapping[str, tuple[int, str, str]] = {
         "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
         "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
     ),
-    "credit": (
-        *(403, "PERMISSION_DENIED"),
-        "This API method requires billing to be enabled. Please enable billing on the project and retry.",
-    ),
+    "credit": _NO_BILLING,
+    "billing_error": _NO_BILLING,
+    "not_found": (404, "NOT_FOUND", "Publisher Model was not found or your project does not have access to it."),
     "permission_error": (
         *(403, "PERMISSION_DENIED"),
         "Permission 'aiplatform.endpoints.predict' denied on resource (or it may not exist).",
@@ -170,18 +174,15 @@ class VertexAPI:
     async def _answer_message(
         self, call: Call, caller: Caller, model: Model, body: Mapping[str, Any], *, is_stream: bool
     ) -> None:
-        reply = await self._engine.reply(call, caller, model, body)
+        reply = await self._engine.reply(call, caller, model, body, version=body["anthropic_version"])
         message = {**reply.message, "id": reply.message["id"].replace("msg_", "msg_vrtx_")}
         # The older method streams too where the body asks for it.
         if not (is_stream or body.get("stream")):
             await send_whole(call, self._engine, reply, message, self._headers(call))
             return
         headers = {**self._headers(call), "content-type": "text/event-stream; charset=utf-8"}
-        frames = [frame(event, reply.dice) for event in events_of(message, reply.dice)]
-        await send_stream(
-            *(call, self._engine, reply, frames, headers),
-            failed=lambda error: frame(error.envelope(_request_id(call)), reply.dice),
-        )
+        frames = [frame(event, reply.dice) for event in events_of(message, reply.dice, reply.instructions.pings)]
+        await send_stream(call, self._engine, reply, frames, headers, EventFraming(_request_id(call), reply.dice))
 
     async def _send_free(self, call: Call, caller: Caller, value: object) -> None:
         await self._engine.fail_free_call_if_asked(call, caller)
