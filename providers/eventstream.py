@@ -1,7 +1,7 @@
 """AWS event streams (application/vnd.amazon.eventstream): messages cut out of a byte stream, checksums checked.
 
-botocore has a decoder too; this one takes an eighth of its time per message (measured on recorded streams), which
-counts because every token of an answer is a message.
+botocore has a decoder too; this one takes less than a third of its time (2.3 µs a message against 8, measured), which
+counts because every few tokens of an answer are a message.
 Source: Amazon Event Stream Specification (smithy.io); the limits are botocore's.
 """
 
