@@ -32,10 +32,6 @@ PERMISSIONS: Final = (
     "bedrock:CountTokens to count tokens, bedrock:ListFoundationModels for the free check; "
     "with a Bedrock API key also bedrock:CallWithBearerToken."
 )
-CHECK_FORBIDDEN: Final = (
-    "AWS knows this credential but does not let it list models (bedrock:ListFoundationModels), which the free check "
-    "does. It may still call them: send a test message."
-)
 
 translated_shapes: Final[frozenset[Shape]] = frozenset()
 request_id_headers: Final[Sequence[str]] = ("x-amzn-requestid",)
