@@ -49,6 +49,7 @@ TRANSLATION_RULES: Final[tuple[tuple[str, str], ...]] = (
     ("`tools`", "functions; `strict` as it is, `input_schema` unchanged"),
     ("tools that are Anthropic's own (`type` other than custom), `mcp_servers`, `container`", "refused"),
     ("`tool_choice` auto, any, none, tool", "auto, required, none, the function"),
+    ("`tool_choice` without `tools`", "left out; any and tool refused"),
     ("`disable_parallel_tool_use`", "`parallel_tool_calls: false`"),
     ("`max_tokens`", "`max_completion_tokens` at OpenAI itself, `max_tokens` elsewhere"),
     ("`temperature`, `top_p`", "as they are"),
