@@ -83,7 +83,10 @@ def _read_chat(body: bytes) -> Reply:
             for call in message.get("tool_calls") or ()
         ],
         thoughts=_chat_thoughts(message),
-        citations=[(cited["cited_text"], cited.get("title")) for cited in message.get("citations") or ()],
+        citations=[
+            (cited["cited_text"], cited.get("document_title") or cited.get("title"))
+            for cited in message.get("citations") or ()
+        ],
         usage=_openai_counts(completion.get("usage"), "prompt", "completion"),
         raw=completion,
     )
@@ -121,7 +124,7 @@ def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
             for call in value:
                 _add_call(message.setdefault("tool_calls", []), call)
         elif isinstance(value, str) and name != "role":
-            message[name] = message.get(name, "") + value
+            message[name] = (message.get(name) or "") + value
         else:
             message[name] = value
 
@@ -148,7 +151,7 @@ def _read_responses(body: bytes) -> Reply:
         ],
         thoughts=[_response_thought(item) for item in output if item["type"] == "reasoning"],
         citations=[
-            (noted["cited_text"], noted.get("title") or noted.get("filename"))
+            (noted["citation"]["cited_text"], noted.get("title") or noted.get("filename"))
             for part in parts
             for noted in part.get("annotations") or ()
         ],

@@ -42,7 +42,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``max_output_tokens`` is the most it gives, ``default_max_tokens`` what is asked for where the client leaves it
     out (by default the most). ``thinking`` holds the kinds it has ("enabled": a token budget; "adaptive"),
     ``efforts`` the levels its ``output_config.effort`` takes (by default those that every adaptive model takes),
-    ``structured_outputs`` whether it enforces a JSON schema.
+    ``structured_outputs`` whether it enforces a JSON schema. ``takes_urls`` is false where the provider fetches no
+    images or documents itself, so that they must come as base64.
     """
 
     max_output_tokens: int
@@ -51,6 +52,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     efforts: frozenset[str] = frozenset({"low", "medium", "high"})
     structured_outputs: bool = True
     refuses_temperature_with_top_p: bool = False
+    takes_urls: bool = True
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -68,7 +70,10 @@ class WeightedModel(msgspec.Struct, frozen=True):
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that steer the gateway rather than the model, validated; also read from the deprecated ``orq``."""
+    """The fields that steer the gateway rather than the model, validated; also read from the deprecated ``orq``.
+
+    ``fallback_on_codes`` are the HTTP statuses on which the next of ``fallbacks`` is tried (empty: the default ones).
+    """
 
     identity: Mapping[str, Any] | None = None
     metadata: Mapping[str, str] = {}
@@ -76,6 +81,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     tags: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
+    fallback_on_codes: tuple[int, ...] = ()
     retry: Retry | None = None
     timeout_ms: int | None = None
     load_balancer: tuple[WeightedModel, ...] = ()

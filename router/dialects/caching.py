@@ -25,11 +25,25 @@ def read_cache_control(fields: Fields) -> dict[str, Any]:
     return {"cache_control": control.values}
 
 
+def mark_block(block: dict[str, Any] | None, holder: Fields) -> dict[str, Any] | None:
+    """Put the ``cache_control`` in ``holder``, if there is one, on the block it became; return the block.
+
+    Raises RequestRefused where it would be lost: on an empty text (no block) and on reasoning.
+    """
+    if holder.get("cache_control") is None:
+        return block
+    if block is None:
+        raise holder.refuse("cache_control", "cannot stand on an empty text.")
+    if block["type"] in _UNCACHEABLE:
+        raise holder.refuse("cache_control", "cannot stand on reasoning; put it on what follows.")
+    control = read_cache_control(holder)["cache_control"]
+    _refuse_another_ttl(block.setdefault("cache_control", control), control, holder.at("cache_control"))
+    return block
+
+
 def mark_own_block(blocks: list[dict[str, Any]], holder: Fields) -> list[dict[str, Any]]:
     """Put a ``cache_control`` that stands beside a content, in ``holder``, on its last block; return the blocks."""
-    control = read_cache_control(holder)
-    if blocks and control:
-        blocks[-1] |= control
+    mark_block(blocks[-1] if blocks else None, holder)
     return blocks
 
 
@@ -44,11 +58,7 @@ def mark_last_block(body: dict[str, Any], top_level: dict[str, Any]) -> None:
         if block["type"] in _UNCACHEABLE:
             continue
         own = block.setdefault("cache_control", top_level["cache_control"])
-        if own.get("ttl", "5m") != top_level["cache_control"].get("ttl", "5m"):
-            raise RequestRefused(
-                "The top-level cache_control and the last block's own have different ttl; send one of them.",
-                param="cache_control.ttl",
-            )
+        _refuse_another_ttl(own, top_level["cache_control"], "cache_control")
         return
 
 
@@ -60,6 +70,15 @@ def check_breakpoints(body: dict[str, Any]) -> None:
         raise RequestRefused(
             f"The request has {breakpoints} cache_control breakpoints; at most {MOST_BREAKPOINTS} are allowed.",
             param="cache_control",
+        )
+
+
+def _refuse_another_ttl(own: dict[str, Any], added: dict[str, Any], path: str) -> None:
+    """Raise RequestRefused where two breakpoints meet on one block and do not last equally long."""
+    if (own.get("ttl") or "5m") != (added.get("ttl") or "5m"):
+        raise RequestRefused(
+            f"{path} and the one that already stands on the same block have different ttl; send one of them.",
+            param=f"{path}.ttl",
         )
 
 

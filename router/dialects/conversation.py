@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from router.dialects.fields import Fields
+from router.dialects.strict_json import DEEPEST_NESTING, is_too_deep
 
 _NOT_IN_TOOL_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 _REASONING = frozenset({"thinking", "redacted_thinking"})
@@ -48,12 +49,14 @@ def tool_use_block(call_id: str, name: str, arguments: str, source: Fields) -> d
     return {"type": "tool_use", "id": clean_tool_id(call_id), "name": name, "input": _read_arguments(arguments, source)}
 
 
-def tool_result_block(call_id: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+def tool_result_block(call_id: str, parts: list[dict[str, Any]], *, is_error: bool | None = None) -> dict[str, Any]:
     """Return the block for a tool's result. A breakpoint on one of its parts moves to the block itself."""
     controls = [part.pop("cache_control") for part in parts if "cache_control" in part]
     block: dict[str, Any] = {"type": "tool_result", "tool_use_id": clean_tool_id(call_id)}
     if parts:
         block["content"] = parts
+    if is_error is not None:
+        block["is_error"] = is_error
     return {**block, "cache_control": controls[-1]} if controls else block
 
 
@@ -66,6 +69,9 @@ def _read_arguments(arguments: str, source: Fields) -> dict[str, Any]:
     if not arguments.strip():
         return {}
     try:
-        return msgspec.json.decode(arguments, type=dict[str, Any])
+        decoded = msgspec.json.decode(arguments, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise source.refuse("arguments", "must be the text of a JSON object.") from None
+    if is_too_deep(arguments, decoded):
+        raise source.refuse("arguments", f"must not be nested deeper than {DEEPEST_NESTING} levels.")
+    return decoded

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from router.dialects.base import RequestRefused
+from router.dialects.fetching import UrlSource
 
 PDF = "application/pdf"
 # A name that many clients write and no registry knows.
@@ -15,7 +16,7 @@ _RENAMED = {"image/jpg": "image/jpeg"}
 def image_block(url: str, path: str) -> dict[str, Any]:
     """Return the image block for an http(s) or data URL that stands at ``path``."""
     if _is_web_address(url):
-        return {"type": "image", "source": {"type": "url", "url": url}}
+        return {"type": "image", "source": UrlSource(url, path)}
     media_type, data = _read_data_url(url, path)
     return _image(media_type, data, path)
 
@@ -31,7 +32,7 @@ def document_block(
     if _is_web_address(content):
         if media_type and media_type.startswith("image/"):
             return image_block(content, path)
-        return {"type": "document", "source": {"type": "url", "url": content}, **titled}
+        return {"type": "document", "source": UrlSource(content, path), **titled}
     if content.startswith("data:"):
         media_type, data = _read_data_url(content, path)
     else:

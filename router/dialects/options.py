@@ -10,6 +10,7 @@ _NAMES = (
     "name",
     "tags",
     "fallbacks",
+    "fallback_on_codes",
     "retry",
     "timeout",
     "load_balancer",
@@ -37,6 +38,7 @@ def read_options(body: Fields) -> CallOptions:
         name=sources["name"].string("name"),
         tags=tuple(sources["tags"].strings("tags")),
         fallbacks=tuple(fallback.required_string("model") for fallback in sources["fallbacks"].objects("fallbacks")),
+        fallback_on_codes=_statuses(sources["fallback_on_codes"], "fallback_on_codes"),
         retry=_retry(sources["retry"]),
         timeout_ms=_timeout_ms(sources["timeout"]),
         load_balancer=_load_balancer(sources["load_balancer"]),
@@ -62,10 +64,14 @@ def _retry(source: Fields) -> Retry | None:
     fields = source.object("retry")
     if fields is None:
         return None
-    codes = fields.array("on_codes") or []
+    return Retry(fields.integer("count", 1, 5) or 1, _statuses(fields, "on_codes"))
+
+
+def _statuses(source: Fields, name: str) -> tuple[int, ...]:
+    codes = source.array(name) or []
     if not all(type(code) is int and 100 <= code <= 599 for code in codes):
-        raise fields.refuse("on_codes", "must be an array of HTTP statuses.")
-    return Retry(fields.integer("count", 1, 5) or 1, tuple(codes))
+        raise source.refuse(name, "must be an array of HTTP statuses.")
+    return tuple(codes)
 
 
 def _timeout_ms(source: Fields) -> int | None:

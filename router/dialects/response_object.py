@@ -5,11 +5,14 @@ A thinking block becomes a reasoning item: its text the summary, its signature (
 Source: OpenAI API reference, "The response object".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from router.dialects.answer import Answer, tool_arguments
+from router.dialects.answer import Answer, Ending, is_rendered, tool_arguments
 from router.dialects.base import ReplyContext
+from router.dialects.citations import annotation, cited_stretches
 from router.dialects.fields import Fields
 
 _SIGNATURE = "signature:"
@@ -28,15 +31,15 @@ def item_status(stop_reason: str | None) -> str:
     return "incomplete" if stop_reason in _INCOMPLETE_REASONS else "completed"
 
 
-def message_item(item_id: str, text: str | None, status: str) -> dict[str, Any]:
-    """Return a message item; without a text it has no content yet."""
-    content = [] if text is None else [text_part(text)]
+def message_item(item_id: str, part: dict[str, Any] | None, status: str) -> dict[str, Any]:
+    """Return a message item; without a part it has no content yet."""
+    content = [] if part is None else [part]
     return {"id": item_id, "type": "message", "role": "assistant", "status": status, "content": content}
 
 
-def text_part(text: str) -> dict[str, Any]:
+def text_part(text: str, annotations: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Return an output_text part."""
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": []}
 
 
 def call_item(item_id: str, block: Mapping[str, Any], arguments: str, status: str) -> dict[str, Any]:
@@ -83,16 +86,18 @@ def thinking_block(item: Fields) -> dict[str, Any]:
 def output_items(answer: Answer, request_id: str) -> list[dict[str, Any]]:
     """Return the items of a whole answer. Texts that follow each other are one message."""
     items: list[dict[str, Any]] = []
-    for block in answer.content:
-        kind = block.get("type")
+    for kind, group in groupby((block for block in answer.content if is_rendered(block)), key=itemgetter("type")):
+        blocks = list(group)
         if kind == "text":
-            if not (items and items[-1]["type"] == "message"):
-                items.append(message_item(item_id("msg", request_id, len(items)), "", "completed"))
-            items[-1]["content"][0]["text"] += block["text"]
-        elif kind == "tool_use":
-            items.append(call_item(item_id("fc", request_id, len(items)), block, tool_arguments(block), "completed"))
-        elif kind in ("thinking", "redacted_thinking"):
-            items.append(reasoning_item(item_id("rs", request_id, len(items)), block, "completed"))
+            part = text_part("".join(block["text"] for block in blocks), list(map(annotation, cited_stretches(blocks))))
+            items.append(message_item(item_id("msg", request_id, len(items)), part, "completed"))
+            continue
+        for block in blocks:
+            if kind == "tool_use":
+                new_id, arguments = item_id("fc", request_id, len(items)), tool_arguments(block)
+                items.append(call_item(new_id, block, arguments, "completed"))
+            else:
+                items.append(reasoning_item(item_id("rs", request_id, len(items)), block, "completed"))
     if items:
         items[-1]["status"] = item_status(answer.stop_reason)
     return items
@@ -104,15 +109,15 @@ def item_id(prefix: str, request_id: str, index: int) -> str:
 
 
 def finished_response(
-    context: ReplyContext, stop_reason: str | None, items: list[dict[str, Any]], usage: dict[str, Any] | None
+    context: ReplyContext, ending: Ending, items: list[dict[str, Any]], usage: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return the response of an answer that reached its end, completed or incomplete."""
-    reason = _INCOMPLETE_REASONS.get(stop_reason or "")
+    reason = _INCOMPLETE_REASONS.get(ending.stop_reason or "")
     response = response_object(context, "incomplete" if reason else "completed", items)
     response["incomplete_details"] = {"reason": reason} if reason else None
     response["completed_at"] = None if reason else (context.now() if context.now else context.created)
     response["usage"] = usage
-    return response
+    return response | ending.as_told()
 
 
 def response_object(context: ReplyContext, status: str, items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 
-from providers.sse import merge_usage
-from providers.usage import parse_usage
-from router.dialects.answer import CUT_SHORT, UNREADABLE, stream_error, tool_arguments
+from router.dialects.answer import tool_arguments
 from router.dialects.base import ReplyContext
+from router.dialects.citations import CitedText, annotation
 from router.dialects.response_object import (
     call_item,
     finished_response,
@@ -23,82 +22,31 @@ from router.dialects.response_object import (
     response_object,
     text_part,
 )
+from router.dialects.translated import TranslatedStream
 from router.dialects.usage import responses_usage
 
-_KEEP_ALIVE = b": ping\n\n"
 _COMPLETED = "completed"
 _IN_PROGRESS = "in_progress"
 
 
-class ResponsesStream:
+class ResponsesStream(TranslatedStream):
     """Renders one stream. See ``StreamRenderer``.
 
     An item stays open until the next one begins or the answer ends, for only then is it known whether it is whole.
     """
 
     def __init__(self, context: ReplyContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._sequence = -1
-        self._usage: dict[str, Any] = {}
-        self._stop_reason: str | None = None
         self._items: list[dict[str, Any]] = []
         self._open: _Item | None = None
-        self._is_receiving = False
         self._has_begun = False
-        self._has_ended = False
-
-    def feed(self, event: Mapping[str, Any]) -> bytes:
-        """Return the events for one Messages event. See ``StreamRenderer.feed``."""
-        if self._has_ended:
-            return b""
-        try:
-            return self._render(event)
-        except (KeyError, TypeError, AttributeError):
-            return self.fail("provider_error", UNREADABLE)
-
-    def finish(self) -> bytes:
-        """Return what is still owed once the provider has closed. See ``StreamRenderer.finish``."""
-        return b"" if self._has_ended else self.fail("provider_error", CUT_SHORT)
-
-    def fail(self, code: str, message: str) -> bytes:
-        """Return ``error`` and ``response.failed``. See ``StreamRenderer.fail``."""
-        if self._has_ended:
-            return b""
-        begun = self._begin()
-        self._has_ended = True
-        error = self.emit("error", code=code, message=message, param=None)
-        response = response_object(self._context, "failed", self._items)
-        # The response's own error knows fewer codes than ours.
-        shown = code if code == "rate_limit_exceeded" else "server_error"
-        response["error"] = {"code": shown, "message": message}
-        return begun + error + self.emit("response.failed", response=response)
 
     def emit(self, kind: str, **fields: Any) -> bytes:
         """Return one event, with the next sequence number."""
         self._sequence += 1
         data = {"type": kind, "sequence_number": self._sequence, **fields}
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
-
-    def _render(self, event: Mapping[str, Any]) -> bytes:
-        kind = event.get("type")
-        if kind == "content_block_delta":
-            return self._open.receive(event["delta"]) if self._open and self._is_receiving else b""
-        if kind == "content_block_start":
-            return self._block_start(event["content_block"])
-        if kind == "content_block_stop":
-            return self._block_stop()
-        if kind == "message_start":
-            self._usage = merge_usage(self._usage, event["message"].get("usage"))
-            return self._begin()
-        if kind == "message_delta":
-            self._usage = merge_usage(self._usage, event.get("usage"))
-            self._stop_reason = event["delta"].get("stop_reason")
-            return b""
-        if kind == "message_stop":
-            return self._end()
-        if kind == "error":
-            return self.fail(*stream_error(event))
-        return _KEEP_ALIVE if kind == "ping" else b""
 
     def _begin(self) -> bytes:
         if self._has_begun:
@@ -108,27 +56,17 @@ class ResponsesStream:
         return self.emit("response.created", response=response) + self.emit("response.in_progress", response=response)
 
     def _block_start(self, block: Mapping[str, Any]) -> bytes:
-        kind = block.get("type")
+        kind = block["type"]
         if kind == "text":
-            self._is_receiving = True
             first = b"" if isinstance(self._open, _Message) else self._open_item(_Message(self, "msg", block))
-            text = block.get("text")
-            return first + (self._open.receive({"type": "text_delta", "text": text}) if text and self._open else b"")
-        item: _Item
-        if kind == "tool_use":
-            item = _Call(self, "fc", block)
-        elif kind in ("thinking", "redacted_thinking"):
-            item = _Reasoning(self, "rs", block)
-        else:
-            return b""
-        self._is_receiving = True
-        return self._open_item(item)
+            return first + (self._open.continue_with(block) if isinstance(self._open, _Message) else b"")
+        return self._open_item(_Call(self, "fc", block) if kind == "tool_use" else _Reasoning(self, "rs", block))
+
+    def _delta(self, delta: Mapping[str, Any]) -> bytes:
+        return self._open.receive(delta) if self._open else b""
 
     def _block_stop(self) -> bytes:
-        if not (self._open and self._is_receiving):
-            return b""
-        self._is_receiving = False
-        return self._open.complete()
+        return self._open.complete() if self._open else b""
 
     def _open_item(self, item: "_Item") -> bytes:
         closed = self._close_item(_COMPLETED)
@@ -145,11 +83,23 @@ class ResponsesStream:
         return item.end() + self.emit("response.output_item.done", output_index=item.index, item=rendered)
 
     def _end(self) -> bytes:
-        closed = self._close_item(item_status(self._stop_reason))
-        self._has_ended = True
-        usage = responses_usage(parse_usage(self._usage), self._context.cost_usd)
-        response = finished_response(self._context, self._stop_reason, self._items, usage)
-        return self._begin() + closed + self.emit(f"response.{response['status']}", response=response)
+        begun = self._begin()
+        closed = self._close_item(item_status(self._ending.stop_reason))
+        usage = responses_usage(self._counts(), self._context.cost_usd)
+        response = finished_response(self._context, self._ending, self._items, usage)
+        if self._provider_blocks:
+            response["provider_blocks"] = self._provider_blocks
+        return begun + closed + self.emit(f"response.{response['status']}", response=response)
+
+    def _failure(self, code: str, message: str) -> bytes:
+        """Return ``error`` and ``response.failed``."""
+        begun = self._begin()
+        error = self.emit("error", code=code, message=message, param=None)
+        response = response_object(self._context, "failed", self._items)
+        # The response's own error knows fewer codes than ours.
+        shown = code if code == "rate_limit_exceeded" else "server_error"
+        response["error"] = {"code": shown, "message": message}
+        return begun + error + self.emit("response.failed", response=response)
 
 
 class _Item(ABC):
@@ -190,23 +140,52 @@ class _Item(ABC):
 
 
 class _Message(_Item):
-    _text = ""
+    """Texts that follow each other, one part."""
+
+    def __init__(self, stream: ResponsesStream, prefix: str, block: Mapping[str, Any]) -> None:
+        super().__init__(stream, prefix, block)
+        self._text = ""
+        self._cited = CitedText()
+        self._annotations: list[dict[str, Any]] = []
 
     def begin(self) -> bytes:
         return super().begin() + self._emit("response.content_part.added", content_index=0, part=text_part(""))
 
+    def continue_with(self, block: Mapping[str, Any]) -> bytes:
+        """Take the next text block, with what of its text comes at once."""
+        self._cited.begin_block(block.get("citations"))
+        return self._say(block["text"]) if block.get("text") else b""
+
     def receive(self, delta: Mapping[str, Any]) -> bytes:
-        if delta.get("type") != "text_delta":
-            return b""
-        self._text += delta["text"]
-        return self._emit("response.output_text.delta", content_index=0, delta=delta["text"], logprobs=[])
+        kind = delta.get("type")
+        if kind == "text_delta":
+            return self._say(delta["text"])
+        if kind == "citations_delta":
+            self._cited.cite(delta["citation"])
+        return b""
+
+    def complete(self) -> bytes:
+        return b"".join(map(self._annotate, map(annotation, self._cited.end_block())))
 
     def end(self) -> bytes:
         text = self._emit("response.output_text.done", content_index=0, text=self._text, logprobs=[])
-        return text + self._emit("response.content_part.done", content_index=0, part=text_part(self._text))
+        return text + self._emit("response.content_part.done", content_index=0, part=self._part())
 
     def render(self, status: str) -> dict[str, Any]:
-        return message_item(self.id, None if status == _IN_PROGRESS else self._text, status)
+        return message_item(self.id, None if status == _IN_PROGRESS else self._part(), status)
+
+    def _say(self, text: str) -> bytes:
+        self._text += text
+        self._cited.grow(text)
+        return self._emit("response.output_text.delta", content_index=0, delta=text, logprobs=[])
+
+    def _annotate(self, noted: dict[str, Any]) -> bytes:
+        self._annotations.append(noted)
+        place = {"content_index": 0, "annotation_index": len(self._annotations) - 1}
+        return self._emit("response.output_text.annotation.added", **place, annotation=noted)
+
+    def _part(self) -> dict[str, Any]:
+        return text_part(self._text, self._annotations)
 
 
 class _Call(_Item):

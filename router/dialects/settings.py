@@ -1,6 +1,6 @@
 """The parts of a Messages body that chat and responses share: limits, sampling, stops, format, thinking, tools."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,9 +9,17 @@ from router.dialects.base import ModelFacts, RequestRefused
 from router.dialects.caching import check_breakpoints, mark_last_block, read_cache_control
 from router.dialects.conversation import Conversation
 from router.dialects.fields import Fields
-from router.dialects.thinking import EFFORTS, effort_level, fill_max_tokens, read_thinking, thinking_for_effort
+from router.dialects.thinking import (
+    EFFORTS,
+    effort_level,
+    fill_max_tokens,
+    read_thinking,
+    thinking_for_effort,
+    thinks_in_silence,
+)
 
 _LONGEST_USER_ID = 256
+_TOOL_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
 class FunctionTool(msgspec.Struct, frozen=True):
@@ -42,31 +50,38 @@ class ToolChoice(msgspec.Struct, frozen=True):
     allowed: frozenset[str] | None = None
 
 
-def build_body(
-    request: Fields,
-    conversation: Conversation,
-    facts: ModelFacts,
-    *,
-    max_tokens: int | None,
-    tools: Sequence[FunctionTool],
-    tool_choice: ToolChoice | None,
-    output_format: Fields | None,
-    effort: str | None,
-    effort_path: str,
-) -> dict[str, Any]:
-    """Return the Messages body, without its model, from the parts that each dialect reads in its own way."""
-    thinking = _thinking(request, conversation, facts, max_tokens, effort, effort_path)
+class Asked(msgspec.Struct):
+    """What a request asks for, in parts that each dialect reads in its own way.
+
+    ``effort_path`` is where the effort stands. ``shows_reasoning`` says that the client asked for reasoning in words,
+    which some models give only when told to.
+    """
+
+    conversation: Conversation
+    max_tokens: int | None
+    tools: Sequence[FunctionTool]
+    tool_choice: ToolChoice | None
+    output_format: Fields | None
+    effort: str | None
+    effort_path: str
+    shows_reasoning: bool = False
+
+
+def build_body(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, Any]:
+    """Return the Messages body, without its model; ``request`` is the client's body, for what all dialects share."""
+    conversation = asked.conversation
+    thinking = _thinking(request, asked, facts)
     body: dict[str, Any] = {
-        "max_tokens": fill_max_tokens(max_tokens, thinking, facts),
+        "max_tokens": fill_max_tokens(asked.max_tokens, thinking, facts),
         "messages": conversation.messages,
         **_sampling(request, facts),
     }
     if conversation.system:
         body["system"] = conversation.system
-    body |= _tools(request, tools, tool_choice, facts)
+    body |= _tools(request, asked.tools, asked.tool_choice, facts)
     if thinking:
         body["thinking"] = thinking
-    level, schema = effort_level(effort, facts), _schema(output_format, facts)
+    level, schema = effort_level(asked.effort, facts), _schema(asked.output_format, facts)
     if level or schema:
         body["output_config"] = ({"effort": level} if level else {}) | ({"format": schema} if schema else {})
     if user_id := _user_id(request):
@@ -78,20 +93,55 @@ def build_body(
     return body
 
 
+def read_tool_choice(
+    request: Fields, *, name_of: Callable[[Fields], str], allowed_in: Callable[[Fields], Fields]
+) -> ToolChoice | None:
+    """Return the tool_choice, if there is one.
+
+    ``name_of`` reads a function's name off the object that names it, ``allowed_in`` returns what holds mode and tools.
+    """
+    choice = request.get("tool_choice")
+    if choice is None:
+        return None
+    if isinstance(choice, str):
+        if choice not in _TOOL_CHOICES:
+            raise request.refuse("tool_choice", "must be auto, none, required or name a function.")
+        return ToolChoice(_TOOL_CHOICES[choice])
+    fields = request.required_object("tool_choice")
+    if fields.get("type") == "function":
+        return ToolChoice("tool", name_of(fields))
+    if fields.get("type") == "allowed_tools":
+        allowed = allowed_in(fields)
+        mode = allowed.one_of("mode", ("auto", "required")) or "auto"
+        names = frozenset(name_of(_function_of(tool)) for tool in allowed.objects("tools"))
+        return ToolChoice(_TOOL_CHOICES[mode], allowed=names)
+    raise fields.refuse("type", "must be function or allowed_tools.")
+
+
+def read_format(
+    fields: Fields | None, conversation: Conversation, *, schema_in: Callable[[Fields], Fields]
+) -> Fields | None:
+    """Return the object that holds the schema, if the answer must follow one; ``fields`` are the format asked for."""
+    if fields is None:
+        return None
+    kind = fields.one_of("type", ("text", "json_object", "json_schema"))
+    if kind == "json_object":
+        _require_the_word_json(conversation, fields.at("type"))
+    return schema_in(fields) if kind == "json_schema" else None
+
+
+def _function_of(tool: Fields) -> Fields:
+    if tool.get("type") not in (None, "function"):
+        raise tool.refuse("type", "must be function; other kinds of tools are not offered here.")
+    return tool
+
+
 def read_effort(fields: Fields, name: str) -> str | None:
     """Return the effort that ``fields`` name, or None."""
     return fields.one_of(name, EFFORTS)
 
 
-def refuse_unsupported(request: Fields, refusals: Sequence[tuple[str, Any, str]]) -> None:
-    """Refuse the first field of ``refusals`` (name, the one value that is harmless, complaint) that asks for more."""
-    for name, harmless, complaint in refusals:
-        value = request.get(name)
-        if value is not None and value != harmless:
-            raise request.refuse(name, complaint)
-
-
-def require_the_word_json(conversation: Conversation, path: str) -> None:
+def _require_the_word_json(conversation: Conversation, path: str) -> None:
     """Refuse ``json_object`` where no text asks for JSON, as OpenAI does.
 
     Claude has no such mode; what makes it answer in JSON is the prompt, which is the client's own.
@@ -152,21 +202,19 @@ def _tool_choice(choice: ToolChoice | None, parallel: bool | None) -> dict[str, 
     return {"tool_choice": chosen}
 
 
-def _thinking(
-    request: Fields,
-    conversation: Conversation,
-    facts: ModelFacts,
-    max_tokens: int | None,
-    effort: str | None,
-    effort_path: str,
-) -> dict[str, Any] | None:
-    asked = request.object("thinking")
-    if asked is not None:
-        return read_thinking(asked, facts, max_tokens)
-    if effort is None:
+def _thinking(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, Any] | None:
+    chosen = request.object("thinking")
+    if chosen is not None:
+        return read_thinking(chosen, facts, asked.max_tokens)
+    if asked.effort is None:
         return None
-    under_way = conversation.awaits_tool_results_without_reasoning
-    return thinking_for_effort(effort, facts, max_tokens, path=effort_path, tools_under_way=under_way)
+    under_way = asked.conversation.awaits_tool_results_without_reasoning
+    thinking = thinking_for_effort(
+        asked.effort, facts, asked.max_tokens, path=asked.effort_path, tools_under_way=under_way
+    )
+    if thinking and asked.shows_reasoning and thinks_in_silence(facts) and thinking["type"] != "disabled":
+        thinking["display"] = "summarized"
+    return thinking
 
 
 def _schema(output_format: Fields | None, facts: ModelFacts) -> dict[str, Any] | None:

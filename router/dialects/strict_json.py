@@ -27,9 +27,15 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         raise RequestRefused(f"The body is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise RequestRefused("The body must be a JSON object.")
-    if raw.count(b"{") + raw.count(b"[") > DEEPEST_NESTING and _is_deeper_than(DEEPEST_NESTING, value):
+    if is_too_deep(raw, value):
         raise _too_deep()
     return value
+
+
+def is_too_deep(text: str | bytes, value: Any) -> bool:
+    """True if ``value``, decoded from ``text``, is nested deeper than DEEPEST_NESTING."""
+    opening = text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    return opening > DEEPEST_NESTING and _is_deeper_than(DEEPEST_NESTING, value)
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> None:

@@ -77,6 +77,14 @@ def effort_level(effort: str | None, facts: ModelFacts) -> str | None:
     return next((level for level in nearest_first if level in facts.efforts), None)
 
 
+def thinks_in_silence(facts: ModelFacts) -> bool:
+    """True for models that keep their thoughts to themselves unless told otherwise: those with adaptive thinking only.
+
+    Source: Anthropic API documentation, "Adaptive thinking", on ``display``.
+    """
+    return "adaptive" in facts.thinking and "enabled" not in facts.thinking
+
+
 def _what_it_has(facts: ModelFacts) -> str:
     if "adaptive" in facts.thinking:
         return 'it has {"type": "adaptive"}.'

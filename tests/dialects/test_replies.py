@@ -136,6 +136,8 @@ def test_whole_chat_completion():
                 "finish_reason": "stop",
                 "message": {"role": "assistant", "content": "Hello", "refusal": None},
                 "logprobs": None,
+                "stop_reason": "end_turn",
+                "stop_sequence": None,
             }
         ],
         "usage": {
