@@ -56,6 +56,7 @@ _MENU: dict[str, list[Page]] = {
         Page("keys:list", "byok", "BYOK", "provider-key", Right.READ_PROVIDER_KEYS, "provider keys"),
         Page("teams:gateway_key_list", "api-keys", "API Keys", "gateway-key", Right.OWN_GATEWAY_KEYS, "gateway keys"),
         Page("catalog:list", "models", "Models", "models", Right.READ_CATALOG),
+        Page("catalog:route_list", "routes", "Routes", "routes", Right.READ_ROUTES),
     ],
     "Usage": [
         Page("usage:usage", "usage", "Usage", "usage", Right.READ_USAGE),

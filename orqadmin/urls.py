@@ -19,7 +19,7 @@ _account_urls: list[URLPattern] = [
 _workspace_urls: list[URLPattern | URLResolver] = [
     path("", entry.workspace_home, name="workspace"),
     path("byok/", include("keys.urls")),
-    path("models/", include("catalog.urls")),
+    path("", include("catalog.urls")),
     path("", include("usage.urls")),
     path("", include("teams.urls")),
 ]

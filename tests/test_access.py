@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from catalog.models import Route
 from catalog.services import sync_catalog
 from keys.services import add_version
 from providers.secret import Secret
@@ -25,6 +26,11 @@ RIGHT_OF_PAGE: dict[str, Right] = {
     "workspace": Right.READ_USAGE,
     "catalog:detail": Right.READ_CATALOG,
     "catalog:list": Right.READ_CATALOG,
+    "catalog:route_call": Right.READ_ROUTES,
+    "catalog:route_create": Right.MANAGE_ROUTES,
+    "catalog:route_delete": Right.MANAGE_ROUTES,
+    "catalog:route_edit": Right.MANAGE_ROUTES,
+    "catalog:route_list": Right.READ_ROUTES,
     "keys:check": Right.MANAGE_PROVIDER_KEYS,
     "keys:configure": Right.MANAGE_PROVIDER_KEYS,
     "keys:connected": Right.MANAGE_PROVIDER_KEYS,
@@ -94,6 +100,7 @@ def values(request: pytest.FixtureRequest, workspace: Workspace, alice: User) ->
         "workspace": workspace.slug,
         "provider": "anthropic",
         "model": "claude-sonnet-4-6",
+        "route_id": Route.objects.create(workspace=workspace, name="support").pk,
         "number": 2,
         "year": timezone.now().year,
         "month": timezone.now().month,
@@ -144,14 +151,14 @@ def test_for_another_tenant_no_page_exists(mallory: User, values: dict[str, Any]
     assert answer.status_code in (404, 405)
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if "key_id" in ADDRESSES[name]])
+@pytest.mark.parametrize("name", [name for name in PAGES if {"key_id", "route_id"}.intersection(ADDRESSES[name])])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_key_of_another_tenant_is_the_same_as_none(
+def test_what_belongs_to_another_tenant_is_the_same_as_nothing(
     mallory: User, values: dict[str, Any], name: str, method: str
 ) -> None:
     client = signed_in(mallory)
     here = {**values, "workspace": "umbrella"}
-    nothing = {**here, "provider_key": uuid4(), "gateway_key": uuid4()}
+    nothing = {**here, "provider_key": uuid4(), "gateway_key": uuid4(), "route_id": uuid4()}
 
     of_alice, of_nobody = (send(client, method, path_of(name, each)) for each in (here, nothing))
 

@@ -13,9 +13,8 @@ from catalog.index import Capability
 from catalog.model_page import choose_offering, offering_cards, rate_tables
 from catalog.queries import load_index
 from catalog.snippets import build_snippets
-from keys.models import KeyVersion, ProviderKey
+from catalog.views.connected import workspace_reach
 from teams.access import Right, WorkspaceRequest, requires
-from teams.models import Workspace
 
 
 @require_safe
@@ -25,7 +24,7 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
     form = ModelFilterForm(request.GET)
     filters = form.filters()
     sort = request.GET.get("sort", "")
-    connected = _connected_providers(request.workspace)
+    connected = workspace_reach(request.workspace).targets
     context = {
         "form": form,
         "filters": filters,
@@ -43,7 +42,7 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
     entries = load_index().of_model(model)
     if not entries:
         raise Http404
-    cards = offering_cards(entries, _connected_providers(request.workspace), timezone.now())
+    cards = offering_cards(entries, workspace_reach(request.workspace).targets, timezone.now())
     chosen = choose_offering(cards, request.GET.get("from", ""))
     context = {
         "model": entries[0].info,
@@ -56,8 +55,3 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
         "may_call": request.may(Right.OWN_GATEWAY_KEYS),
     }
     return render(request, "catalog/detail.html", context)
-
-
-def _connected_providers(workspace: Workspace) -> set[str]:
-    keys = ProviderKey.objects.in_workspace(workspace).filter(enabled=True, versions__state=KeyVersion.State.ACTIVE)
-    return set(keys.values_list("provider", flat=True))

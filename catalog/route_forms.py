@@ -1,0 +1,193 @@
+"""What people type about a route: its own fields, and one small form for each of its models."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+from django import forms
+from django.forms.boundfield import BoundField
+from django.http import QueryDict
+
+from catalog.models import MAX_RETRIES, Route
+from catalog.region_field import RegionsField
+from catalog.routes import MAX_TARGETS, MAX_WEIGHT, RouteError, RouteSpec, TargetSpec
+from catalog.targets import TargetOption
+
+Choices = list[tuple[str, Any]]
+# What stands in the fields of a form, by their names.
+Values = dict[str, Any]
+
+# A new route begins with room for a model and one that stands in for it.
+_EMPTY_ROWS = 2
+
+
+class RouteForm(forms.Form):
+    """A route without its models."""
+
+    use_required_attribute = False
+
+    name = forms.CharField(
+        label="Name",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True, "placeholder": "support"}),
+        help_text="Clients call the route as the model route/<name>.",
+    )
+    strategy = forms.ChoiceField(
+        label="Models are used",
+        choices=[
+            (Route.Strategy.ORDERED, "In order: each stands in for the one before"),
+            (Route.Strategy.WEIGHTED, "By weight"),
+        ],
+        initial=Route.Strategy.ORDERED,
+        widget=forms.RadioSelect,
+    )
+    retries = forms.IntegerField(
+        label="Retries",
+        min_value=0,
+        max_value=MAX_RETRIES,
+        initial=1,
+        help_text=f"0 to {MAX_RETRIES} more attempts after an error that may pass.",
+    )
+    allowed_regions = RegionsField()
+    same_model_fallback = forms.BooleanField(
+        label="Fall back to other offerings of the same model",
+        required=False,
+        help_text="When all of these fail, the same models are asked for elsewhere: another bill, another region.",
+    )
+    enabled = forms.BooleanField(
+        label="In use", required=False, initial=True, help_text="Otherwise whoever calls it is refused."
+    )
+
+
+class TargetForm(forms.Form):
+    """One model of a route; a row without a model counts for nothing."""
+
+    use_required_attribute = False
+
+    model = forms.ChoiceField(label="Model", required=False)
+    weight = forms.IntegerField(label="Weight", required=False, min_value=1, max_value=MAX_WEIGHT, initial=1)
+
+    def __init__(self, *args: Any, choices: Choices, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["model"].choices = choices  # type: ignore[attr-defined]
+
+    def clean_weight(self) -> int:
+        return self.cleaned_data["weight"] or 1
+
+
+class RouteForms:
+    """The form of a route as a whole: unbound, bound to what was posted, or rearranged by one of its buttons.
+
+    Without scripts or with them, the buttons that add, remove and move a model send the whole form, and get it back
+    with that done and nothing saved.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        rows: Sequence[Values],
+        options: Sequence[TargetOption],
+        *,
+        data: QueryDict | None = None,
+    ) -> None:
+        choices = _choices(options, [str(row.get("model", "")) for row in rows])
+        self.is_bound = data is not None
+        self.route = RouteForm(data, initial=values)
+        self.targets = [
+            TargetForm(data, initial=row, prefix=_prefix(number), choices=choices) for number, row in enumerate(rows)
+        ]
+
+    @classmethod
+    def of(cls, spec: RouteSpec | None, options: Sequence[TargetOption]) -> Self:
+        """Return the form of what a route is now; without ``spec``, of a new one."""
+        if spec is None:
+            return cls({}, [{}] * _EMPTY_ROWS, options)
+        rows = [{"model": target.model_string, "weight": target.weight} for target in spec.targets]
+        return cls({name: getattr(spec, name) for name in RouteForm.base_fields}, rows, options)
+
+    @classmethod
+    def read(cls, data: QueryDict, options: Sequence[TargetOption]) -> Self:
+        """Return what was posted: to be checked, or as a button rearranged it."""
+        fields = RouteForm.base_fields.items()
+        values = {name: field.widget.value_from_datadict(data, {}, name) for name, field in fields}
+        rows = list(_posted_rows(data))
+        move = str(data.get("rearrange", ""))
+        if move:
+            return cls(values, _rearranged(rows, move), options)
+        return cls(values, rows, options, data=data)
+
+    @property
+    def fields(self) -> list[BoundField]:
+        """Every field there is, for the slots of its errors."""
+        return [*self.route, *(field for target in self.targets for field in target)]
+
+    @property
+    def may_add(self) -> bool:
+        """Whether there is room for one more model."""
+        return len(self.targets) < MAX_TARGETS
+
+    def is_valid(self) -> bool:
+        """Whether each value can be read; what they are together is the service's to judge."""
+        return self.is_bound and all([self.route.is_valid(), *(target.is_valid() for target in self.targets)])
+
+    def spec(self) -> RouteSpec:
+        """Return what was asked for."""
+        values = self.route.cleaned_data
+        return RouteSpec(
+            name=values["name"],
+            targets=[TargetSpec(form.cleaned_data["model"], form.cleaned_data["weight"]) for form in self._filled()],
+            strategy=values["strategy"],
+            retries=values["retries"],
+            allowed_regions=values["allowed_regions"],
+            same_model_fallback=values["same_model_fallback"],
+            enabled=values["enabled"],
+        )
+
+    def add_error(self, error: RouteError) -> None:
+        """Show what the service refused beside the value at fault."""
+        first, *rest = error.field.split(".")
+        if first != "targets":
+            self.route.add_error(first, str(error))
+        elif rest:
+            self._filled()[int(rest[0])].add_error(rest[1], str(error))
+        else:
+            self.route.add_error(None, str(error))
+
+    def _filled(self) -> list[TargetForm]:
+        return [form for form in self.targets if form.cleaned_data.get("model")]
+
+
+def _prefix(number: int) -> str:
+    return f"targets-{number}"
+
+
+def _posted_rows(data: QueryDict) -> Iterator[Values]:
+    for number in range(MAX_TARGETS):
+        prefix = _prefix(number)
+        if f"{prefix}-model" not in data:
+            return
+        yield {"model": data[f"{prefix}-model"], "weight": data.get(f"{prefix}-weight", "")}
+
+
+def _rearranged(rows: list[Values], move: str) -> list[Values]:
+    """Return ``rows`` after ``move``: add, or remove-, up- or down- with a row's number. Others change nothing."""
+    what, _, number = move.partition("-")
+    if what == "add":
+        return [*rows, {}][:MAX_TARGETS]
+    at = int(number) if number.isdecimal() else len(rows)
+    if at >= len(rows):
+        return rows
+    if what == "remove":
+        return rows[:at] + rows[at + 1 :] or [{}]
+    to = {"up": at - 1, "down": at + 1}.get(what, at)
+    if 0 <= to < len(rows):
+        rows[at], rows[to] = rows[to], rows[at]
+    return rows
+
+
+def _choices(options: Sequence[TargetOption], chosen: Sequence[str]) -> Choices:
+    """Return the models that can be called now, then the others; one chosen that is not offered stays as it is."""
+    offered = {option.model_string for option in options}
+    own = [(name, name) for name in dict.fromkeys(chosen) if name and name not in offered]
+    callable_now = [(option.model_string, option.label) for option in options if not option.why_not]
+    not_now = [(option.model_string, option.label) for option in options if option.why_not]
+    groups: Choices = [("Can be called now", callable_now), ("Cannot be called now", not_now)]
+    return [("", "Choose a model"), *own, *(group for group in groups if group[1])]
