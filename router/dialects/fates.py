@@ -119,13 +119,19 @@ CHAT_STREAM_OPTIONS = Fates(names("include_usage"), left_out=names("include_obfu
 # --- responses ---
 
 _NOT_STORED = "responses are not stored here."
+NOT_STORED_HERE = Fates(
+    frozenset(),
+    (
+        Refusal("previous_response_id", f"cannot be used: {_NOT_STORED} Send the conversation as input."),
+        Refusal("conversation", f"cannot be used: {_NOT_STORED} Send the conversation as input."),
+        Refusal("background", f"must be false: {_NOT_STORED}", (False,)),
+    ),
+)
 RESPONSES_BODY = Fates(
     names(f"{_BODY} input instructions max_output_tokens stop text reasoning"),
     (
         *_BODY_REFUSED,
-        Refusal("previous_response_id", f"cannot be used: {_NOT_STORED} Send the conversation as input."),
-        Refusal("conversation", f"cannot be used: {_NOT_STORED} Send the conversation as input."),
-        Refusal("background", f"must be false: {_NOT_STORED}", (False,)),
+        *NOT_STORED_HERE.refused,
         Refusal("prompt", "cannot be used: there are no stored prompts here."),
         Refusal("context_management", "is not offered here: the input is sent as it is.", ([],)),
         Refusal("memory", "is not offered here."),
@@ -143,6 +149,7 @@ RESPONSES_CALL_OUTPUT = Fates(
     names("type call_id output is_error cache_control"), left_out=names("id status name caller namespace")
 )
 RESPONSES_REASONING_ITEM = Fates(names("type summary encrypted_content"), left_out=names("id status content"))
+RESPONSES_SUMMARY = Fates(names("type text"))
 RESPONSES_TEXT = Fates(names("type text cache_control"), left_out=names("annotations logprobs prompt_cache_breakpoint"))
 RESPONSES_REFUSAL = Fates(names("type refusal cache_control"))
 RESPONSES_IMAGE = Fates(names("type image_url cache_control"), (_NO_FILES,), names("detail prompt_cache_breakpoint"))

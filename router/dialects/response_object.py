@@ -15,8 +15,8 @@ from router.dialects.base import ReplyContext
 from router.dialects.citations import annotation, cited_stretches
 from router.dialects.fields import Fields
 
-_SIGNATURE = "signature:"
-_REDACTED = "redacted:"
+SIGNATURE = "signature:"
+REDACTED = "redacted:"
 # Why an answer is incomplete, by the Messages stop reason.
 _INCOMPLETE_REASONS = {
     "max_tokens": "max_output_tokens",
@@ -57,9 +57,9 @@ def call_item(item_id: str, block: Mapping[str, Any], arguments: str, status: st
 def reasoning_item(item_id: str, block: Mapping[str, Any], status: str) -> dict[str, Any]:
     """Return a reasoning item for a thinking or redacted_thinking block."""
     text, signature = block.get("thinking"), block.get("signature")
-    sealed = _SIGNATURE + signature if signature else None
+    sealed = SIGNATURE + signature if signature else None
     if block["type"] == "redacted_thinking":
-        sealed = _REDACTED + block["data"]
+        sealed = REDACTED + block["data"]
     return {
         "id": item_id,
         "type": "reasoning",
@@ -72,15 +72,15 @@ def reasoning_item(item_id: str, block: Mapping[str, Any], status: str) -> dict[
 def thinking_block(item: Fields) -> dict[str, Any]:
     """Return the block for a reasoning item that comes back. Raises RequestRefused if its seal is missing."""
     sealed = item.string("encrypted_content") or ""
-    if sealed.startswith(_REDACTED):
-        return {"type": "redacted_thinking", "data": sealed.removeprefix(_REDACTED)}
-    if not sealed.startswith(_SIGNATURE):
+    if sealed.startswith(REDACTED):
+        return {"type": "redacted_thinking", "data": sealed.removeprefix(REDACTED)}
+    if not sealed.startswith(SIGNATURE):
         raise item.refuse(
             "encrypted_content",
             "must be the one that came with this item: it holds the signature Claude needs. Or leave the item out.",
         )
     text = "".join(part.string("text") or "" for part in item.objects("summary"))
-    return {"type": "thinking", "thinking": text, "signature": sealed.removeprefix(_SIGNATURE)}
+    return {"type": "thinking", "thinking": text, "signature": sealed.removeprefix(SIGNATURE)}
 
 
 def output_items(answer: Answer, request_id: str) -> list[dict[str, Any]]:
