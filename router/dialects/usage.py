@@ -18,7 +18,7 @@ def chat_usage(counts: TokenCounts, cost_usd: Callable[[TokenCounts], CostSplit 
     if not counts.is_known:
         return None
     output = counts.output or 0
-    usage = {
+    usage: dict[str, Any] = {
         "prompt_tokens": counts.input_total,
         "completion_tokens": output,
         "total_tokens": counts.input_total + output,
@@ -29,6 +29,7 @@ def chat_usage(counts: TokenCounts, cost_usd: Callable[[TokenCounts], CostSplit 
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
+        **_server_tools(counts),
     }
     cost = cost_usd(counts)
     if cost is not None:
@@ -48,6 +49,7 @@ def responses_usage(counts: TokenCounts, cost_usd: Callable[[TokenCounts], CostS
         # The clients' types demand a number here, also where the provider does not tell.
         "output_tokens_details": {"reasoning_tokens": counts.reasoning_output or 0},
         "total_tokens": counts.input_total + output,
+        **_server_tools(counts),
     }
     cost = cost_usd(counts)
     if cost is not None:
@@ -67,3 +69,10 @@ def _input_details(counts: TokenCounts) -> dict[str, int]:
         "cache_creation_5m_tokens": written_5m,
         "cache_creation_1h_tokens": written_1h,
     }
+
+
+def _server_tools(counts: TokenCounts) -> dict[str, Any]:
+    """Return what the provider ran and bills beside tokens, under its own name; nothing, if it told of none."""
+    if counts.web_searches is None:
+        return {}
+    return {"server_tool_use": {"web_search_requests": counts.web_searches}}
