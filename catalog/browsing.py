@@ -9,8 +9,8 @@ from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry
 from catalog.prices import Price, Rates
 from catalog.providers import Provider
 
-# Whose price a row shows unless a provider is asked for: the maker's own.
-_SHOWN_FIRST = "anthropic"
+# Whose price a row shows unless a provider is asked for: the makers' own.
+_SHOWN_FIRST = ("anthropic", "openai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class ModelRow:
     price: Price
     is_retired: bool
     connected_providers: list[Provider]
+    failing_providers: list[Provider]
     other_providers: list[Provider]
 
     @property
@@ -57,11 +58,18 @@ class ModelRow:
 
 
 def browse(
-    index: CatalogIndex, filters: Filters, *, connected: Collection[str], now: datetime, sort: str = ""
+    index: CatalogIndex,
+    filters: Filters,
+    *,
+    connected: Collection[str],
+    failing: Collection[str] = (),
+    now: datetime,
+    sort: str = "",
 ) -> list[ModelRow]:
     """Return the models that ``filters`` leaves, each with its price at ``now``.
 
-    ``connected`` are the providers the workspace has keys for. ``sort`` is a name of SORTS, with ``-`` in front
+    ``connected`` are the providers the workspace has working keys for, ``failing`` those whose keys all fail.
+    ``sort`` is a name of SORTS, with ``-`` in front
     for descending; anything else is the catalog's own order, best known first. Models without the value sorted by
     come last either way.
     """
@@ -70,7 +78,7 @@ def browse(
         if entry.model not in rows and _has_what_is_asked(entry.info, filters):
             offerings = [each for each in index.of_model(entry.model) if _is_asked_for(each, filters, connected)]
             if offerings:
-                rows[entry.model] = _row(offerings, connected, now)
+                rows[entry.model] = _row(offerings, connected, failing, now)
     return _sorted(list(rows.values()), sort)
 
 
@@ -89,8 +97,10 @@ def _is_asked_for(entry: CatalogEntry, filters: Filters, connected: Collection[s
     return is_right_provider and (not filters.connected_only or entry.provider in connected)
 
 
-def _row(offerings: list[CatalogEntry], connected: Collection[str], now: datetime) -> ModelRow:
-    shown = next((entry for entry in offerings if entry.provider == _SHOWN_FIRST), offerings[0])
+def _row(
+    offerings: list[CatalogEntry], connected: Collection[str], failing: Collection[str], now: datetime
+) -> ModelRow:
+    shown = next((entry for entry in offerings if entry.provider in _SHOWN_FIRST), offerings[0])
     providers = list(dict.fromkeys(entry.provider_info for entry in offerings))
     return ModelRow(
         info=shown.info,
@@ -98,7 +108,8 @@ def _row(offerings: list[CatalogEntry], connected: Collection[str], now: datetim
         price=shown.price_at(now),
         is_retired=shown.is_retired_at(now),
         connected_providers=[provider for provider in providers if provider.slug in connected],
-        other_providers=[provider for provider in providers if provider.slug not in connected],
+        failing_providers=[provider for provider in providers if provider.slug in failing],
+        other_providers=[provider for provider in providers if provider.slug not in {*connected, *failing}],
     )
 
 

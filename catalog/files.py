@@ -1,9 +1,10 @@
-"""The Claude family as ``claude.json`` tells it: what models can do and where they are offered. Pure.
+"""The models as ``claude.json`` and ``openai.json`` tell them: what they can do and where they are offered. Pure.
 
-Sources: names, strengths, uses, contexts and cache minimums of the models on Orq's "Anthropic" provider page are that
-page's own. The rest follows Anthropic's models API, "Models overview", "Prompt caching" and "Model deprecations", and
-the model cards of Amazon Bedrock and Vertex AI. Prices are not here but in genai-prices; only what that package lacks
-is under ``price_overrides``.
+Sources for Claude: names, strengths, uses, contexts and cache minimums of the models on Orq's "Anthropic" provider
+page are that page's own. The rest follows Anthropic's models API, "Models overview", "Prompt caching", "Effort",
+"Structured outputs" and "Model deprecations", and the model cards of Amazon Bedrock and Vertex AI. OpenAI's models
+follow the pages of its "Models" reference. Prices are not here but in genai-prices; only what that package lacks is
+under ``price_overrides``.
 """
 
 from datetime import date, datetime
@@ -15,16 +16,20 @@ import msgspec
 from catalog.index import Capability
 from catalog.providers import PROVIDERS
 
-_FILE = Path(__file__).with_name("claude.json")
+_FILES = [Path(__file__).with_name(name) for name in ("claude.json", "openai.json")]
 
 
 class ListedOffering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a model is offered. The first of a provider is what the model's plain name means there."""
+    """Where a model is offered. The first of a provider is what the model's plain name means there.
+
+    ``surcharge_percent`` comes on top of the published rates, for places that genai-prices does not tell apart.
+    """
 
     provider: str
     upstream_id: str
     region: str = ""
     retires_on: date | None = None
+    surcharge_percent: int = 0
 
 
 class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +49,8 @@ class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aliases: tuple[str, ...]
     released_on: date | None
     offerings: tuple[ListedOffering, ...]
+    efforts: tuple[str, ...] = ()
+    structured_outputs: bool = False
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,19 +64,24 @@ class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CatalogFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of ``claude.json``; the models stand in the order in which pages list them."""
+    """What a file says, or all of them together; the models stand in the order in which pages list them."""
 
     models: tuple[ListedModel, ...]
     price_overrides: tuple[PriceOverride, ...]
 
 
-def read_catalog_file() -> CatalogFile:
-    """Return what ``claude.json`` says; raises msgspec.ValidationError if it has another shape."""
-    return msgspec.json.decode(_FILE.read_bytes(), type=CatalogFile)
+def read_catalog_files() -> CatalogFile:
+    """Return what the files say, Claude first; raises msgspec.ValidationError if one has another shape."""
+    files = [msgspec.json.decode(path.read_bytes(), type=CatalogFile) for path in _FILES]
+    return CatalogFile(
+        models=tuple(model for file in files for model in file.models),
+        price_overrides=tuple(override for file in files for override in file.price_overrides),
+    )
 
 
 def model_string(model: ListedModel, offering: ListedOffering) -> str:
     """Return what a client writes to get ``offering``: by the model's name, or else by the provider's own id."""
     provider = PROVIDERS[offering.provider]
     first = next(each for each in model.offerings if each.provider == offering.provider)
-    return provider.model_string(model.slug) if offering is first else f"{provider.prefix}{offering.upstream_id}"
+    is_plain = offering is first or offering.upstream_id == first.upstream_id
+    return provider.model_string(model.slug) if is_plain else f"{provider.prefix}{offering.upstream_id}"

@@ -1,16 +1,33 @@
 """The catalog as the gateway, the pages and the REST API look things up in it. Pure: built once, then only read."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from catalog.prices import Price, price_in_force
+from catalog.prices import IN_REGION, Price, price_in_force, priced_regions
 from catalog.providers import PROVIDERS, Provider
 
 # What other gateways call our providers.
 _FOREIGN_PREFIXES = {"bedrock": "aws", "vertex_ai": "google"}
+
+# Ids that a catalog cannot list: inference profiles and provisioned throughput of one's own account, and whatever an
+# OpenAI-compatible server offers. Sources: Amazon Bedrock API reference, InvokeModel, "modelId"; OpenAI's model ids.
+_PASSABLE_IDS = {
+    "aws": re.compile(
+        r"arn:aws(-[a-z]+)*:bedrock:[a-z0-9-]{1,20}:([0-9]{12})?:"
+        r"(application-inference-profile|inference-profile|provisioned-model|foundation-model)/[A-Za-z0-9.:_-]{1,140}"
+    ),
+    "openai": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}"),
+}
+
+
+def is_passable_id(provider: str, name: str) -> bool:
+    """Whether ``name``, unknown to the catalog, goes to ``provider`` as it is, and unpriced."""
+    pattern = _PASSABLE_IDS.get(provider)
+    return pattern is not None and pattern.fullmatch(name) is not None
 
 
 class Capability(StrEnum):
@@ -49,7 +66,11 @@ class UnknownModel(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model, wherever it is offered. ``rank`` orders the list, best known first."""
+    """A model, wherever it is offered. ``rank`` orders the list, best known first.
+
+    ``efforts`` are the levels of reasoning effort it takes, least first; ``structured_outputs`` whether it enforces a
+    JSON schema.
+    """
 
     slug: str
     name: str
@@ -65,6 +86,8 @@ class ModelEntry:
     refuses_temperature_with_top_p: bool
     aliases: tuple[str, ...]
     released_on: date | None
+    efforts: tuple[str, ...] = ()
+    structured_outputs: bool = False
 
     def can(self, capability: Capability) -> bool:
         """Whether the model has ``capability``."""
@@ -98,13 +121,24 @@ class CatalogEntry:
     @property
     def names(self) -> tuple[str, ...]:
         """What may stand after the provider's prefix to mean this offering."""
-        own = (self.upstream_id, self.model_string.removeprefix(self.provider_info.prefix))
-        return own if self.is_regional else (*own, self.model, *self.info.aliases)
+        bare = (self.upstream_id,) if self.is_regional else (self.upstream_id, self.model, *self.info.aliases)
+        publisher = self.provider_info.publisher
+        return (*bare, *(f"{publisher}{name}" for name in bare)) if publisher else bare
 
     @property
     def is_regional(self) -> bool:
         """Whether it stands beside the offering that the model's plain name means at this provider."""
-        return self.model_string != self.provider_info.model_string(self.model)
+        return self.region == IN_REGION or self.model_string != self.provider_info.model_string(self.model)
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether the key's settings make a call this offering, under the model's plain name."""
+        return self.is_regional and self.model_string == self.provider_info.model_string(self.model)
+
+    @property
+    def place(self) -> str:
+        """The region as pages say it; empty where the provider chooses."""
+        return "single regions" if self.region == IN_REGION else self.region
 
     def is_retired_at(self, when: datetime) -> bool:
         """Whether the provider refuses the model by then; its makers count days in UTC."""
@@ -156,12 +190,23 @@ class CatalogIndex:
         return [entry for entry in self.entries if entry.model == slug]
 
     def callable_entries(self) -> list[CatalogEntry]:
-        """Return the offerings that this gateway can call."""
-        return [entry for entry in self.entries if entry.is_callable]
+        """Return the offerings that this gateway can call, one for each model string."""
+        return list({entry.model_string: entry for entry in reversed(self.entries) if entry.is_callable}.values())[::-1]
+
+    def served(self, entry: CatalogEntry, region: str) -> CatalogEntry:
+        """Return the offering whose price holds where ``entry`` was called and ``region`` served it."""
+        for place in priced_regions(region):
+            if found := self._by_place.get((entry.provider, entry.model, place)):
+                return found
+        return entry
 
     @cached_property
     def _by_name(self) -> Mapping[tuple[str, str], CatalogEntry]:
         return index_by_name(self.entries)
+
+    @cached_property
+    def _by_place(self) -> Mapping[tuple[str, str, str], CatalogEntry]:
+        return {(entry.provider, entry.model, entry.region): entry for entry in self.entries if entry.region}
 
     def _without_provider(self, name: str) -> UnknownModel:
         known = self.find("anthropic", name)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from catalog.index import CatalogEntry
 from catalog.prices import RATE_LABELS, Price, Rates
@@ -17,6 +18,7 @@ class OfferingCard:
     entry: CatalogEntry
     price: Price
     is_connected: bool
+    is_failing: bool
     is_retired: bool
 
     @property
@@ -25,8 +27,32 @@ class OfferingCard:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceColumn:
+    """Offerings of one provider that cost the same: one column of the tables of prices."""
+
+    cards: Sequence[OfferingCard]
+
+    @property
+    def price(self) -> Price:
+        return self.cards[0].price
+
+    @property
+    def provider(self) -> Provider:
+        return self.cards[0].provider
+
+    @property
+    def places(self) -> str:
+        """Where these rates hold; empty for wherever the provider sends calls."""
+        return ", ".join(card.entry.place or "global" for card in self.cards) if self._are_several_places else ""
+
+    @property
+    def _are_several_places(self) -> bool:
+        return any(card.entry.region for card in self.cards)
+
+
+@dataclass(frozen=True, slots=True)
 class RateLine:
-    """One line of the table of prices: a class of tokens and its rate at each offering, None where unknown."""
+    """One line of the table of prices: a class of tokens and its rate in each column, None where unknown."""
 
     label: str
     rates: Sequence[Decimal | None]
@@ -40,10 +66,21 @@ class RateTable:
     lines: Sequence[RateLine]
 
 
-def offering_cards(entries: Iterable[CatalogEntry], connected: Collection[str], now: datetime) -> list[OfferingCard]:
-    """Return the offerings with their price at ``now``; ``connected`` are the providers the workspace has keys for."""
+def offering_cards(
+    entries: Iterable[CatalogEntry], *, connected: Collection[str], failing: Collection[str], now: datetime
+) -> list[OfferingCard]:
+    """Return the offerings with their price at ``now``.
+
+    ``connected`` are the providers the workspace has working keys for, ``failing`` those whose keys all fail.
+    """
     return [
-        OfferingCard(entry, entry.price_at(now), entry.provider in connected, entry.is_retired_at(now))
+        OfferingCard(
+            entry,
+            entry.price_at(now),
+            is_connected=entry.provider in connected,
+            is_failing=entry.provider in failing,
+            is_retired=entry.is_retired_at(now),
+        )
         for entry in entries
     ]
 
@@ -59,11 +96,22 @@ def choose_offering(cards: Sequence[OfferingCard], asked: str) -> OfferingCard:
     return max(cards, key=lambda card: (card.provider.is_callable and card.is_connected, card.provider.is_callable))
 
 
-def rate_tables(cards: Sequence[OfferingCard]) -> list[RateTable]:
-    """Return the table of ordinary rates, and one more for each bound that any of the offerings has."""
-    bounds = {tier.above_input_tokens for card in cards for tier in card.price.tiers}
+def price_columns(cards: Iterable[OfferingCard]) -> list[PriceColumn]:
+    """Return a column for each provider and price, in the order of the offerings."""
+    columns: dict[tuple[Any, ...], list[OfferingCard]] = {}
+    for card in cards:
+        price = card.price
+        key = (card.entry.provider, price.base, price.tiers, price.effective_from)
+        columns.setdefault(key, []).append(card)
+    return [PriceColumn(cards) for cards in columns.values()]
+
+
+def rate_tables(columns: Sequence[PriceColumn]) -> list[RateTable]:
+    """Return the table of ordinary rates, and one more for each bound that any of the columns has."""
+    bounds = {tier.above_input_tokens for column in columns for tier in column.price.tiers}
     return [
-        _table(bound, [card.price.rates(input_tokens=bound + 1) for card in cards]) for bound in (0, *sorted(bounds))
+        _table(bound, [column.price.rates(input_tokens=bound + 1) for column in columns])
+        for bound in (0, *sorted(bounds))
     ]
 
 

@@ -37,6 +37,8 @@ class Model(models.Model):
     refuses_temperature_with_top_p = models.BooleanField()
     aliases = ArrayField(models.CharField(max_length=100), help_text="Other names, such as dated or dateless ids.")
     released_on = models.DateField(null=True)
+    efforts = ArrayField(models.CharField(max_length=10), default=list, help_text="Reasoning efforts, least first.")
+    structured_outputs = models.BooleanField(default=False, help_text="Whether it enforces a JSON schema.")
 
     class Meta:
         ordering = ["rank"]
@@ -62,7 +64,7 @@ class Offering(models.Model):
     provider = models.CharField(max_length=20)
     region = models.CharField(max_length=40, blank=True)
     upstream_id = models.CharField(max_length=100, help_text="What the provider calls the model.")
-    model_string = models.CharField(max_length=120, unique=True, help_text="What a client writes to get it.")
+    model_string = models.CharField(max_length=120, help_text="What a client writes to get it.")
     retires_on = models.DateField(null=True, help_text="The day from which the provider refuses it.")
     is_listed = models.BooleanField(default=True)
 
@@ -71,6 +73,8 @@ class Offering(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["provider", "region", "model"], name="catalog_offering_once"),
+            # Where the key's place decides the price, one name stands for two offerings.
+            models.UniqueConstraint(fields=["model_string", "region"], name="catalog_offering_one_name"),
         ]
 
     def __str__(self) -> str:

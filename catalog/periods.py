@@ -10,7 +10,7 @@ from genai_prices.data import providers as package_providers
 from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices
 
 from catalog.files import PriceOverride
-from catalog.prices import Price, Rates, Tier
+from catalog.prices import RATE_LABELS, Price, Rates, Tier
 
 PACKAGE_SOURCE = f"genai-prices {package_version}"
 
@@ -49,8 +49,10 @@ class Succession:
     added: tuple[Period, ...] = ()
 
 
-def published_periods(provider: str, upstream_id: str, overrides: Iterable[PriceOverride]) -> list[Period]:
-    """Return an offering's prices in order of time, from the package with ``overrides`` on top.
+def published_periods(
+    provider: str, upstream_id: str, overrides: Iterable[PriceOverride], *, surcharge_percent: int = 0
+) -> list[Period]:
+    """Return an offering's prices in order of time, from the package with ``overrides`` and a surcharge on top.
 
     Empty where neither knows a price: the offering is unpriced, never free.
     """
@@ -61,7 +63,8 @@ def published_periods(provider: str, upstream_id: str, overrides: Iterable[Price
     starts = {None, *_package_starts(model), *(each.effective_from for each in own)}
     in_order = sorted(starts, key=lambda start: start or _LONG_AGO)
     periods = [_period(start, model, own) for start in in_order]
-    return [period for period, before in zip(periods, [None, *periods], strict=False) if _differs(period, before)]
+    changes = [period for period, before in zip(periods, [None, *periods], strict=False) if _differs(period, before)]
+    return [_with_surcharge(period, surcharge_percent) for period in changes] if surcharge_percent else changes
 
 
 def plan_succession(stored: Sequence[Price], published: Sequence[Period], now: datetime) -> Succession:
@@ -113,6 +116,21 @@ def _period(start: datetime | None, model: ModelInfo | None, overrides: Sequence
             for bound in sorted(bounds)
         ),
         source="; ".join(sources),
+    )
+
+
+def _with_surcharge(period: Period, percent: int) -> Period:
+    factor = Decimal(100 + percent) / 100
+
+    def raised(rates: Rates) -> Rates:
+        values = {name: getattr(rates, name) for name in RATE_LABELS}
+        return Rates(**{name: None if rate is None else rate * factor for name, rate in values.items()})
+
+    return replace(
+        period,
+        base=raised(period.base),
+        tiers=tuple(Tier(tier.above_input_tokens, raised(tier.rates)) for tier in period.tiers),
+        source=f"{period.source}; {percent} % more in single regions",
     )
 
 

@@ -1,7 +1,7 @@
 """What a million tokens cost, from when to when. Pure: no database, clock or settings."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -73,12 +73,34 @@ def price_in_force(prices: Iterable[Price], when: datetime) -> Price:
     return next((price for price in prices if price.is_in_force(when)), NO_PRICE)
 
 
+# The region of an offering that is served in whichever single region its key names, often at a price of its own.
+IN_REGION = "regional"
+
+
+def priced_regions(region: str) -> tuple[str, ...]:
+    """Return the regions whose offering prices a call that was served in ``region``, best first.
+
+    Empty where nobody promised a place ('' and "global"): the model's plain offering prices it then.
+    """
+    return () if region in ("", "global") else (region, IN_REGION)
+
+
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """All prices, by provider and every name the model goes by there: slug, alias or the provider's own id."""
+    """All prices, by provider and every name the model goes by there: slug, alias or the provider's own id.
+
+    ``regional`` has those of one place besides, by provider, name and the offering's region.
+    """
 
     prices: Mapping[tuple[str, str], Sequence[Price]]
+    regional: Mapping[tuple[str, str, str], Sequence[Price]] = field(default_factory=dict)
 
-    def at(self, provider: str, model: str, when: datetime) -> Price:
-        """Return the price of ``model`` at ``provider`` for a request that starts at ``when``, else NO_PRICE."""
+    def at(self, provider: str, model: str, when: datetime, *, region: str = "") -> Price:
+        """Return the price of ``model`` at ``provider`` for a request that starts at ``when``, else NO_PRICE.
+
+        ``region`` is where it was served; '' for wherever the provider sends it.
+        """
+        for place in priced_regions(region):
+            if prices := self.regional.get((provider, model, place)):
+                return price_in_force(prices, when)
         return price_in_force(self.prices.get((provider, model), ()), when)

@@ -1,17 +1,50 @@
-"""The providers this gateway knows: what each is called, what its keys look like, and whether it can be called."""
+"""The providers this gateway knows: what each is called, what connecting it takes, and whether it can be called."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from django.conf import settings
+
+from providers import bedrock, vertex
+from providers.vertex_locations import LOCATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One value that connecting a provider asks for; ``name`` is its key in the REST API's ``credentials``."""
+    """One value that proves who calls; ``name`` is its key in the REST API's ``credentials``.
+
+    ``is_file`` marks the text of a file, which the REST API takes as a JSON object too; ``is_secret`` is false for what
+    may be seen while it is typed.
+    """
 
     name: str
     label: str
+    example: str
+    is_file: bool = False
     is_secret: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialForm:
+    """One way to prove who calls; a provider with several takes any one of them."""
+
+    slug: str
+    label: str
+    fields: tuple[CredentialField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One value that is not secret; ``name`` is its key in the REST API's ``settings``. ``choices`` are all it may be.
+
+    ``note`` says beside the field what an optional one is for.
+    """
+
+    name: str
+    label: str
+    is_required: bool = True
+    choices: Mapping[str, str] = field(default_factory=dict, hash=False)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +53,22 @@ class Provider:
 
     ``fixed_origin`` is where calls go when a key has no base URL of its own; None where a setting decides, and
     empty where it depends on the key's region. ``publisher`` stands between prefix and model
-    (``aws/anthropic/…``) at providers that sell other companies' models.
+    (``aws/anthropic/…``) at providers that sell other companies' models. ``check_note`` says what the free check does
+    and which permission that takes, ``permissions`` what model calls take.
     """
 
     slug: str
     name: str
     prefix: str
-    credential_fields: tuple[CredentialField, ...]
-    setting_fields: tuple[CredentialField, ...]
+    credential_forms: tuple[CredentialForm, ...]
+    needs: str
+    check_note: str
+    permissions: str
     fixed_origin: str | None
-    key_hint: str
     keys_url: str
-    is_callable: bool
+    setting_fields: tuple[SettingField, ...] = ()
+    noun: str = "API key"
+    is_callable: bool = True
     publisher: str = ""
     is_simulated: bool = False
 
@@ -46,17 +83,42 @@ class Provider:
         return settings.SIMULATOR_ORIGIN if self.fixed_origin is None else self.fixed_origin
 
     @property
-    def needs(self) -> str:
-        """What connecting it takes, in words: ``Access key ID, Secret access key and Region``."""
-        labels = [field.label for field in (*self.credential_fields, *self.setting_fields)]
-        return " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1]))) if labels else "nothing"
+    def credential_fields(self) -> tuple[CredentialField, ...]:
+        """The fields of all the ways to prove who calls."""
+        return tuple(each for form in self.credential_forms for each in form.fields)
 
     def model_string(self, model: str) -> str:
         """Return what a client writes to get ``model`` from this provider."""
         return f"{self.prefix}{self.publisher}{model}"
 
 
-_API_KEY = CredentialField("api_key", "API key")
+def _api_key(example: str) -> tuple[CredentialForm, ...]:
+    return (CredentialForm("api_key", "API key", (CredentialField("api_key", "API key", example),)),)
+
+
+_AWS_CREDENTIALS = (
+    CredentialForm(
+        "access_key",
+        "Access key",
+        (
+            CredentialField("access_key_id", "Access key ID", "AKIA…", is_secret=False),
+            CredentialField("secret_access_key", "Secret access key", "40 characters"),
+        ),
+    ),
+    CredentialForm("bearer_token", "Bedrock API key", (CredentialField("bearer_token", "Bedrock API key", "ABSK…"),)),
+)
+
+_SERVICE_ACCOUNT = CredentialForm(
+    "service_account",
+    "Service account",
+    (CredentialField("service_account", "Service account key (JSON)", '{"type": "service_account", …}', is_file=True),),
+)
+
+_INFERENCE_PROFILES = {
+    "geographic": "Geographic: stay in the region's area (us, eu, jp, …)",
+    "global": "Global: wherever there is capacity, at the lowest price",
+    "none": "None: this one region only",
+}
 
 PROVIDERS: dict[str, Provider] = {
     provider.slug: provider
@@ -65,65 +127,90 @@ PROVIDERS: dict[str, Provider] = {
             slug="anthropic",
             name="Anthropic",
             prefix="anthropic/",
-            credential_fields=(_API_KEY,),
-            setting_fields=(),
+            credential_forms=_api_key("sk-ant-api03-…"),
+            needs="API key",
+            check_note="The free check lists the models. Any API key may do that.",
+            permissions="Nothing beyond the key itself.",
             fixed_origin="https://api.anthropic.com",
-            key_hint="sk-ant-api03-…",
             keys_url="https://console.anthropic.com/settings/keys",
-            is_callable=True,
         ),
         Provider(
             slug="aws",
             name="AWS Bedrock",
             prefix="aws/",
             publisher="anthropic/",
-            credential_fields=(
-                CredentialField("access_key_id", "Access key ID", is_secret=False),
-                CredentialField("secret_access_key", "Secret access key"),
+            credential_forms=_AWS_CREDENTIALS,
+            needs="Access key or Bedrock API key, and Region",
+            check_note=(
+                "The free check calls ListFoundationModels, so the credential needs bedrock:ListFoundationModels. "
+                "Without it the check says No permission, and calls may work all the same."
             ),
-            setting_fields=(CredentialField("region", "Region", is_secret=False),),
+            permissions=bedrock.PERMISSIONS,
             fixed_origin="",
-            key_hint="AKIA…",
             keys_url="https://console.aws.amazon.com/iam/home#/security_credentials",
-            is_callable=False,
+            setting_fields=(
+                SettingField("region", "Region", choices=bedrock.REGIONS),
+                SettingField(
+                    "inference_profile",
+                    "Inference profile",
+                    is_required=False,
+                    choices=_INFERENCE_PROFILES,
+                    note="Where Bedrock may serve calls. Empty: as the model's id says.",
+                ),
+            ),
+            noun="credential",
         ),
         Provider(
             slug="google",
             name="Google Vertex AI",
             prefix="google/",
             publisher="anthropic/",
-            credential_fields=(CredentialField("service_account", "Service account key (JSON)"),),
-            setting_fields=(
-                CredentialField("project_id", "Project ID", is_secret=False),
-                CredentialField("location", "Location", is_secret=False),
+            credential_forms=(_SERVICE_ACCOUNT,),
+            needs="Service account key (JSON), Project ID and Location",
+            check_note=(
+                "The free check counts the tokens of one word with a Claude model, so the service account needs "
+                f"{' and '.join(vertex.PERMISSIONS)} in the project, as model calls do."
             ),
+            permissions=f"{', '.join(vertex.PERMISSIONS)}: the role {vertex.ROLE} has it.",
             fixed_origin="",
-            key_hint='{"type": "service_account", …}',
             keys_url="https://console.cloud.google.com/iam-admin/serviceaccounts",
-            is_callable=False,
+            setting_fields=(
+                SettingField("project_id", "Project ID", note="Empty: the project in the key file."),
+                SettingField("location", "Location", choices=LOCATIONS),
+            ),
+            noun="service account",
         ),
         Provider(
             slug="simulated",
             name="Simulated Anthropic",
             prefix="simulated/",
-            credential_fields=(),
-            setting_fields=(),
+            credential_forms=(),
+            needs="nothing",
+            check_note="",
+            permissions="",
             fixed_origin=None,
-            key_hint="",
             keys_url="",
-            is_callable=True,
             is_simulated=True,
         ),
         Provider(
             slug="openai",
             name="OpenAI",
             prefix="openai/",
-            credential_fields=(_API_KEY,),
-            setting_fields=(),
+            credential_forms=_api_key("sk-proj-…"),
+            needs="API key; a base URL for another OpenAI-compatible server",
+            check_note="The free check lists the models, so a restricted key needs Read on Models.",
+            permissions="A restricted key needs Write on Model capabilities.",
             fixed_origin="https://api.openai.com",
-            key_hint="sk-proj-…",
             keys_url="https://platform.openai.com/api-keys",
-            is_callable=False,
+            setting_fields=(
+                SettingField(
+                    "responses",
+                    "Responses API",
+                    is_required=False,
+                    choices={"yes": "The server has it", "no": "Chat completions only"},
+                    note="Empty: yes at OpenAI itself, no at another base URL.",
+                ),
+            ),
         ),
     )
 }

@@ -1,6 +1,6 @@
 """Questions about the catalog, answered as plain objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,12 @@ def price_table() -> PriceTable:
     """Return all prices there ever were, for pricing attempts in bulk. Three queries."""
     entries = _load_entries(Offering.objects.all())
     # What is listed comes first, so that a dropped offering never takes a name from one that is there.
-    return PriceTable({name: entry.prices for name, entry in index_by_name(entries).items()})
+    prices = {name: entry.prices for name, entry in index_by_name(entries).items()}
+    regional: dict[tuple[str, str, str], Sequence[Price]] = {}
+    for entry in entries:
+        for name in (entry.model, *entry.names) if entry.region else ():
+            regional.setdefault((entry.provider, name, entry.region), entry.prices)
+    return PriceTable(prices, regional)
 
 
 def price_at(offering_id: int, when: datetime) -> Price:
@@ -73,6 +78,8 @@ def _model_entry(model: models.Model) -> ModelEntry:
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
         aliases=tuple(model.aliases),
         released_on=model.released_on,
+        efforts=tuple(model.efforts),
+        structured_outputs=model.structured_outputs,
     )
 
 

@@ -1,4 +1,4 @@
-"""Bringing the catalog's tables to what ``claude.json`` and the price package say. Safe to repeat."""
+"""Bringing the catalog's tables to what its files and the price package say. Safe to repeat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import msgspec
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from catalog.files import CatalogFile, ListedModel, ListedOffering, model_string, read_catalog_file
+from catalog.files import CatalogFile, ListedModel, ListedOffering, model_string, read_catalog_files
 from catalog.models import Model, Offering, Price
 from catalog.periods import Period, plan_succession, published_periods
 from catalog.prices import RATE_LABELS
@@ -36,15 +36,15 @@ class SyncResult:
 
 @transaction.atomic
 def sync_catalog() -> SyncResult:
-    """Make the tables say what the file and the package say, and return what that took.
+    """Make the tables say what the files and the package say, and return what that took.
 
-    Where they say it already nothing is written, so that no gateway reloads. An offering that the file dropped
+    Where they say it already nothing is written, so that no gateway reloads. An offering that they dropped
     stays unlisted with its prices, for the ledger refers to them.
     """
     with connection.cursor() as cursor:
         # Two servers may start at once; readers are not held up.
         cursor.execute("LOCK TABLE catalog_model IN SHARE ROW EXCLUSIVE MODE")
-    file = read_catalog_file()
+    file = read_catalog_files()
     changed_models = _sync_models(file.models)
     changed_offerings = _sync_offerings(file.models)
     return SyncResult(changed_models, changed_offerings, _sync_prices(file))
@@ -67,6 +67,8 @@ def _sync_models(listed: Sequence[ListedModel]) -> int:
             "refuses_temperature_with_top_p": model.refuses_temperature_with_top_p,
             "aliases": list(model.aliases),
             "released_on": model.released_on,
+            "efforts": list(model.efforts),
+            "structured_outputs": model.structured_outputs,
         }
         for rank, model in enumerate(listed, start=1)
     }
@@ -108,10 +110,11 @@ def _with_simulated(model: ListedModel) -> ListedModel:
 
 def _sync_prices(file: CatalogFile) -> int:
     now = timezone.now()
+    surcharges = _surcharges(file)
     written = 0
-    for offering in Offering.objects.listed().prefetch_related("prices"):
+    for offering in Offering.objects.listed().select_related("model").prefetch_related("prices"):
         rows = {row.pk: row for row in offering.prices.all()}
-        plan = plan_succession([read_price(row) for row in rows.values()], _published(offering, file), now)
+        plan = plan_succession([read_price(row) for row in rows.values()], _published(offering, file, surcharges), now)
         withdrawn = {price.id for price in plan.withdrawn if price.id is not None}
         if withdrawn:
             Price.objects.filter(pk__in=withdrawn).delete()
@@ -124,9 +127,18 @@ def _sync_prices(file: CatalogFile) -> int:
     return written
 
 
-def _published(offering: Offering, file: CatalogFile) -> list[Period]:
+def _surcharges(file: CatalogFile) -> dict[tuple[str, str, str], int]:
+    return {
+        (offering.provider, offering.region, model.slug): offering.surcharge_percent
+        for model in file.models
+        for offering in model.offerings
+    }
+
+
+def _published(offering: Offering, file: CatalogFile, surcharges: Mapping[tuple[str, str, str], int]) -> list[Period]:
     provider = _STANDS_IN_FOR if offering.provider == _SIMULATED else offering.provider
-    return published_periods(provider, offering.upstream_id, file.price_overrides)
+    percent = surcharges.get((offering.provider, offering.region, offering.model.slug), 0)
+    return published_periods(provider, offering.upstream_id, file.price_overrides, surcharge_percent=percent)
 
 
 def _price_rows(offering: Offering, periods: Sequence[Period]) -> list[Price]:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 from pydantic import BaseModel, SecretStr
 
-from catalog.providers import PROVIDERS, CredentialField, Provider
+from catalog.providers import PROVIDERS, CredentialField, Provider, SettingField
 from catalog.queries import load_index
 from keys.credentials import make_simulated_secret, read_credential
 from keys.models import KeyVersion, ProviderKey, TestCall
@@ -249,10 +249,12 @@ def _read_credentials(provider: Provider, given: Credentials, *, base_url: str) 
     return read_credential(provider.slug, given[_API_KEY.name].get_secret_value(), base_url=base_url)
 
 
-_API_KEY = CredentialField("api_key", "API key")
+_API_KEY = CredentialField("api_key", "API key", "")
 
 
-def _refuse_unknown(given: Iterable[str], fields: Iterable[CredentialField], *, provider: Provider, group: str) -> None:
+def _refuse_unknown(
+    given: Iterable[str], fields: Iterable[CredentialField | SettingField], *, provider: Provider, group: str
+) -> None:
     known = [field.name for field in fields]
     for name in given:
         if name not in known:

@@ -41,7 +41,7 @@ class SecretForm(forms.Form):
         super().__init__(*args, **options)
         self.provider = provider
         self.fields["secret"].label = f"{provider.name} API Key"
-        self.fields["secret"].widget.attrs["placeholder"] = provider.key_hint
+        self.fields["secret"].widget.attrs["placeholder"] = provider.credential_fields[0].example
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

@@ -3,15 +3,22 @@
 import json
 import re
 import shlex
+from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from catalog.models import Model, Offering, Price
+from catalog.providers import PROVIDERS
 from catalog.services import sync_catalog
+from keys.models import TestCall
+from keys.services import TestResult, finish_test_call, note_set_aside
+from providers.base import Outcome
 from teams.models import User, Workspace
-from tests.factories import make_provider_key
+from tests.factories import PLAINTEXT, make_provider_key
 
 LIST = "/w/acme/models/"
 SONNET = f"{LIST}claude-sonnet-4-6/"
@@ -63,7 +70,7 @@ def test_a_row_tells_strengths_use_context_and_five_prices(page):
         ({"q": "nothing is called this"}, []),
         ({"q": "opus", "capability": "thinking_enabled", "context": "1000000"}, ["claude-opus-4-6"]),
         ({"q": "claude-2", "capability": "vision"}, []),
-        ({"provider": "openai"}, []),
+        ({"provider": "openai", "q": "o3"}, ["o3", "o3-mini"]),
         ({"connected": "on"}, []),
     ],
 )
@@ -75,7 +82,7 @@ def test_a_provider_filter_shows_what_that_provider_offers_at_its_prices(page):
     html = page(LIST, provider="google", q="claude-sonnet-5")
 
     assert listed(html) == ["claude-sonnet-5-5", "claude-sonnet-5"]
-    assert 'title="Google Vertex AI">1 coming' in html
+    assert '<div class="muted">Google Vertex AI</div>' in html
     assert "Simulated Anthropic" not in html.partition("<tbody>")[2]
 
 
@@ -84,9 +91,43 @@ def test_works_with_our_keys_means_providers_with_a_key_in_use(page, workspace: 
 
     html = page(LIST, connected="on")
 
-    assert len(listed(html)) == Model.objects.count()
+    assert len(listed(html)) == Model.objects.filter(offerings__provider="anthropic").count()
     assert "<div>Anthropic <span" in html
     assert "AWS Bedrock" not in html.partition("<tbody>")[2]
+
+
+def test_a_provider_whose_only_key_fails_is_not_connected(page, workspace: Workspace):
+    key = make_provider_key(workspace)
+    call = TestCall.objects.get(version__provider_key=key)
+    finish_test_call(call, TestResult(Outcome.INVALID_CREDENTIAL, "Refused.", 9))
+
+    html = page(LIST, q="claude-sonnet-4-6")
+
+    assert '<div>Anthropic <span class="badge" data-tone="bad">Key failing</span>' in html
+    assert "Connected" not in html
+    assert listed(page(LIST, connected="on")) == []
+    assert "Key failing" in page(SONNET)
+
+
+def test_a_key_set_aside_for_every_model_fails(page, workspace: Workspace):
+    key = make_provider_key(workspace)
+    until = timezone.now() + timedelta(hours=1)
+    note_set_aside(key.pk, 1, "claude-opus-4-6", Outcome.NO_PERMISSION, "", until)
+    assert "Key failing" not in page(SONNET)
+
+    note_set_aside(key.pk, 1, "", Outcome.NO_CREDIT, "", until)
+
+    assert "Key failing" in page(SONNET)
+
+
+def test_one_key_that_works_is_enough(page, workspace: Workspace):
+    failing = make_provider_key(workspace)
+    make_provider_key(workspace, name="Other", plaintext=PLAINTEXT + "2")
+    call = TestCall.objects.get(version__provider_key=failing)
+
+    finish_test_call(call, TestResult(Outcome.NO_CREDIT, "No credit.", 9))
+
+    assert "Key failing" not in page(SONNET)
 
 
 def test_a_filter_that_nobody_offers_is_ignored(page):
@@ -107,11 +148,11 @@ def test_without_filters_there_is_nothing_to_clear(page):
 @pytest.mark.parametrize(
     ("sort", "first", "last"),
     [
-        ("name", "claude-2.0", "claude-sonnet-5-5"),
-        ("-name", "claude-sonnet-5-5", "claude-2.0"),
-        ("uncached_input", "claude-haiku-5-5", "claude-3-opus"),
+        ("name", "claude-2.0", "o4-mini"),
+        ("-name", "o4-mini", "claude-2.0"),
+        ("uncached_input", "gpt-5-nano", "o1"),
         ("-max_output", "claude-opus-4-8", "claude-mythos-5-2"),
-        ("flavour", "claude-opus-4-8", "claude-2.0"),
+        ("flavour", "claude-opus-4-8", "o1"),
     ],
 )
 def test_columns_sort_both_ways_with_the_unknown_last(page, sort, first, last):
@@ -142,10 +183,10 @@ def test_htmx_gets_the_table_alone(client, bob):
 def test_the_number_of_queries_does_not_grow_with_the_models(client, bob, django_assert_max_num_queries):
     client.force_login(bob)
 
-    # Session, user, membership, the sidebar's workspace, keys in use, and three for the catalog.
-    with django_assert_max_num_queries(8):
+    # Session, user, membership, the sidebar's workspace, three for keys in use, and three for the catalog.
+    with django_assert_max_num_queries(10):
         client.get(LIST)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         client.get(SONNET)
 
 
@@ -158,13 +199,16 @@ def test_a_model_page_has_the_model_strings_of_each_provider(page):
         "google/anthropic/claude-sonnet-4-6",
         "simulated/claude-sonnet-4-6",
     ):
-        assert re.search(rf'<code id="string-\d">{re.escape(string)}</code>', html)
+        assert re.search(rf'<code id="string-\d+">{re.escape(string)}</code>', html)
 
 
 def test_prices_stand_side_by_side(page):
-    table = re.search(r"Cache write, 1 h</th>(.*?)</tr>", page(SONNET), re.DOTALL).group(1)
+    html = page(SONNET)
+    table = re.search(r"Cache write, 1 h</th>(.*?)</tr>", html, re.DOTALL).group(1)
 
-    assert re.findall(r"\$[\d.]+", table) == ["$6.00", "$6.00", "$6.60", "$6.00", "$6.00"]
+    # Anthropic, Bedrock global and elsewhere, Vertex AI global and elsewhere, the simulator.
+    assert re.findall(r"\$[\d.]+", table) == ["$6.00", "$6.00", "$6.60", "$6.00", "$6.60", "$6.00"]
+    assert "us, eu, jp, au, single regions" in html
 
 
 def test_a_price_says_since_when_and_from_where(page):
@@ -245,12 +289,25 @@ def test_snippets_are_for_the_offering_asked_for(page):
 
 
 @pytest.mark.parametrize("string", ["aws/anthropic/claude-sonnet-4-6", "google/anthropic/claude-sonnet-4-6"])
-def test_an_offering_that_cannot_be_called_yet_says_so_and_has_no_snippet(page, string):
+def test_each_provider_of_a_model_has_its_snippet(page, string):
     html = page(SONNET, **{"from": string})
+
+    assert f'"model": "{string}"' in snippet(html, "curl")
+
+
+def test_an_offering_of_a_provider_to_come_says_so_and_has_no_snippet(page, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(PROVIDERS, "google", replace(PROVIDERS["google"], is_callable=False))
+
+    html = page(SONNET, **{"from": "google/anthropic/claude-sonnet-4-6"})
 
     assert "cannot be called by this gateway yet" in html
     assert "ORQ_API_KEY" not in html
     assert "code-curl" not in html
+
+
+def test_a_model_page_says_which_efforts_it_takes(page):
+    assert "low, medium, high, max" in page(SONNET)
+    assert "minimal, low, medium, high" in page(f"{LIST}gpt-5/")
 
 
 def test_a_retired_model_says_so(page):

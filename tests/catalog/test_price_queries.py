@@ -35,6 +35,26 @@ def test_the_table_knows_a_model_by_each_of_its_names(provider, model, output):
     assert price_table().at(provider, model, SINCE).base.output == output
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "region", "output"),
+    [
+        ("aws", "claude-opus-4-8", "global", 25),
+        ("aws", "claude-opus-4-8", "us", Decimal("27.5")),
+        ("aws", "claude-opus-4-8", "eu-west-2", Decimal("27.5")),
+        ("aws", "claude-opus-4-8", "nowhere", Decimal("27.5")),
+        ("google", "claude-opus-4-8", "", 25),
+        ("google", "claude-opus-4-8", "global", 25),
+        ("google", "claude-opus-4-8", "europe-west1", Decimal("27.5")),
+        ("google", "claude-opus-4-8", "us", Decimal("27.5")),
+        ("google", "claude-opus-4-1", "us-east5", 75),
+        ("anthropic", "claude-opus-4-8", "", 25),
+        ("openai", "gpt-5-mini", "", 2),
+    ],
+)
+def test_the_table_knows_what_a_place_costs(provider, model, region, output):
+    assert price_table().at(provider, model, SINCE, region=region).base.output == output
+
+
 def test_the_table_knows_which_price_held_when():
     table = price_table()
 
@@ -69,5 +89,5 @@ def test_three_queries_load_everything(django_assert_num_queries):
 def test_callable_offerings_stand_in_the_pages_order():
     assert [offering.model_string for offering in callable_offerings()[:2]] == [
         "anthropic/claude-opus-4-8",
-        "simulated/claude-opus-4-8",
+        "aws/anthropic/claude-opus-4-8",
     ]

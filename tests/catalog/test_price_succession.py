@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.files import PriceOverride, read_catalog_file
+from catalog.files import PriceOverride, read_catalog_files
 from catalog.periods import PACKAGE_SOURCE, Period, Succession, plan_succession, published_periods
 from catalog.prices import Price, Rates
 
@@ -120,13 +120,13 @@ def test_a_dated_override_alone_leaves_the_time_before_unpriced():
 
 
 def test_every_override_completes_an_offering_of_the_file():
-    file = read_catalog_file()
+    file = read_catalog_files()
     offered = {(offering.provider, offering.upstream_id) for model in file.models for offering in model.offerings}
 
     assert {(each.provider, each.upstream_id) for each in file.price_overrides} <= offered
 
 
 def test_no_override_repeats_what_the_package_knows():
-    for override in read_catalog_file().price_overrides:
+    for override in read_catalog_files().price_overrides:
         for published in published_periods(override.provider, override.upstream_id, []):
             assert {name for name in override.rates if getattr(published.base, name) is not None} == set()

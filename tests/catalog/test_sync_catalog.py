@@ -8,7 +8,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.index import CatalogEntry
 from catalog.models import Model, Offering, Price
+from catalog.prices import Rates
 from catalog.providers import PROVIDERS
 from catalog.queries import load_index
 from catalog.services import sync_catalog
@@ -125,17 +127,29 @@ def test_every_price_names_its_source(catalog):
     assert not Price.objects.filter(source="").exists()
 
 
-def test_every_offering_of_a_callable_provider_has_all_rates_where_its_model_caches(catalog):
+def test_every_offering_has_the_rates_its_answers_are_charged_by(catalog):
+    now = datetime.now(UTC)
     missing = [
-        entry.model_string
-        for entry in load_index().callable_entries()
-        for price in entry.prices or [None]
-        if price is None
-        or None in (price.base.uncached_input, price.base.output)
-        or ("caching" in entry.info.capabilities and price.base.cache_write_1h_input is None)
+        entry.model_string for entry in load_index().entries if None in needed_rates(entry, entry.price_at(now).base)
     ]
 
     assert missing == []
+
+
+def needed_rates(entry: CatalogEntry, rates: Rates) -> list[Decimal | None]:
+    """Return the rates that tokens of ``entry`` can be charged by.
+
+    OpenAI charges nothing for writing its cache, and its reports know no such tokens. Bedrock caches from Claude 3.5
+    on, for one hour from Claude 4.5 on (Amazon Bedrock User Guide, "Prompt caching").
+    """
+    needed = [rates.uncached_input, rates.output]
+    if entry.provider in ("anthropic", "google", "simulated") and "caching" in entry.info.capabilities:
+        needed += [rates.cache_read_input, rates.cache_write_5m_input, rates.cache_write_1h_input]
+    if entry.provider == "aws" and entry.info.structured_outputs:
+        needed += [rates.cache_read_input, rates.cache_write_5m_input, rates.cache_write_1h_input]
+    if entry.provider == "openai":
+        needed.append(rates.cache_read_input)
+    return needed
 
 
 def test_every_offering_is_of_a_provider_we_know(catalog):
