@@ -252,7 +252,10 @@ class ProviderAPI(Protocol):
         ...
 
     def region_of(self, model: str, target: Target) -> str:
-        """Return where ``model`` is served: a region, an area ("us", "eu", …), "global", or '' if nobody says."""
+        """Return where ``model`` is served: a region, an area ("us", "eu", …), "global", or '' if nobody says.
+
+        Raises WrongRegion if the key's own region cannot call it.
+        """
         ...
 
     def build_check(self, target: Target) -> Outbound:

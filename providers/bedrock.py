@@ -101,9 +101,12 @@ def answer_stream(call: ModelCall) -> BedrockStream:
 
 
 def region_of(model: str, target: Target) -> str:
-    """Return the area of the inference profile that ``model`` is called by ("us", "global", …), else the region."""
-    settings = target.settings
-    return region_served_in(model, region=settings.get("region", ""), profile=settings.get("inference_profile", ""))
+    """Return the area of the inference profile that ``model`` is called by ("us", "global", …), else the region.
+
+    Raises WrongRegion if the key's region cannot call it.
+    """
+    region, profile = target.settings.get("region", ""), target.settings.get("inference_profile", "")
+    return region_served_in(resolve_model(model, region=region, profile=profile), region=region)
 
 
 def build_check(target: Target) -> Outbound:

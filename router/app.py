@@ -19,12 +19,14 @@ if not apps.ready:
     django.setup()
 
 # What follows needs the set-up above when this application runs alone.
+from keys.prompts import PromptSealer
 from router.affinity import conversation_of
 from router.asgi_types import Receive, Scope, Send
 from router.auth import authenticate, read_token
 from router.call import Call, Metadata, Request
 from router.dialects import CHAT, MESSAGES, RESPONSES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
+from router.exchanges import ExchangeRecorder
 from router.gateway import Gateway
 from router.headers import RequestHeaders, read_headers
 from router.models_list import native_model, native_models, router_model, router_models
@@ -199,7 +201,25 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         endpoint.is_count,
         inbound.received_at,
     )
-    await gateway.carry(Call(gateway.means, request, first), receive, send)
+    sealer = snapshot.prompt_sealers.get(key.workspace)
+    if sealer is None:
+        await gateway.carry(Call(gateway.means, request, first), receive, send)
+    else:
+        await _carry_recorded(gateway, Call(gateway.means, request, first), sealer, receive, send)
+
+
+async def _carry_recorded(gateway: Gateway, call: Call, sealer: PromptSealer, receive: Receive, send: Send) -> None:
+    """Carry ``call`` for a workspace that stores its prompts and answers."""
+    recorder = ExchangeRecorder(
+        sealer,
+        request_id=call.request.request_id,
+        gateway_key=call.request.key.id,
+        request=call.request.parsed.raw,
+    )
+    try:
+        await gateway.carry(call, receive, recorder.collecting(send))
+    finally:
+        gateway.outbox.keep(recorder.record(call.attempt_id))
 
 
 def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from providers.base import AnswerStream, TokenCounts
+from providers.secret import Secret
 from router.plan import Candidate
 from usage.records import AttemptOpened, AttemptSettled, Certainty
 
@@ -30,6 +31,7 @@ class Attempt:
         "_record",
         "candidate",
         "connect_ms",
+        "credential",
         "error_code",
         "first_byte_ms",
         "meter",
@@ -50,6 +52,7 @@ class Attempt:
     ) -> None:
         self.candidate, self.opened = candidate, opened
         self._record, self._is_count = record, is_count
+        self.credential: Secret | None = None
         self.status: int | None = None
         self.connect_ms: int | None = None
         self.first_byte_ms: int | None = None

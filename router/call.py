@@ -99,7 +99,10 @@ class _Refused(msgspec.Struct, frozen=True):
 
 
 class Call:
-    """A request on its way. ``run`` never raises; ``abandon`` is called when the client has left."""
+    """A request on its way. ``run`` never raises; ``abandon`` is called when the client has left.
+
+    ``attempt_id`` is the last attempt's, which in the end is the one that answered.
+    """
 
     __slots__ = (
         "_ends_at",
@@ -109,20 +112,22 @@ class Call:
         "_is_at_boundary",
         "_means",
         "_number",
-        "_request",
         "_send",
         "_silent_since",
         "_timeouts",
+        "attempt_id",
         "is_answered",
+        "request",
     )
 
     def __init__(self, means: Means, request: Request, first: Translation) -> None:
-        self._means, self._request, self._first = means, request, first
+        self._means, self.request, self._first = means, request, first
         self._timeouts = _limits_of(request.parsed, means.timeouts)
         self._ends_at = time.monotonic() + self._timeouts.whole
         self._is_abandoned = self._has_begun_answer = self._is_at_boundary = False
         self._silent_since: float | None = None
         self._number = 1
+        self.attempt_id = request.id
         self.is_answered = False
 
     def abandon(self, task: "asyncio.Task[Any]") -> None:
@@ -133,7 +138,7 @@ class Call:
     async def run(self, send: Send) -> None:
         """Make the attempts of the plan until one answers, and answer the client."""
         self._send = send
-        course = Course(self._request.plan, account_of=self._means.health.account_of)
+        course = Course(self.request.plan, account_of=self._means.health.account_of)
         translation = self._first
         attempt = self._begin(course.current)
         try:
@@ -152,7 +157,7 @@ class Call:
             logger.error("The outbox cannot be written, so the gateway refuses: %s", error)
             await self._answer_failure(Failure(503, "metering_unavailable", "Usage cannot be recorded."))
         except Exception:
-            logger.exception("Request %s failed inside the gateway", self._request.request_id)
+            logger.exception("Request %s failed inside the gateway", self.request.request_id)
             attempt.settle_interrupted("internal_error")
             # An answer under way cannot become another: it stays incomplete, and the server closes the connection.
             if not self._has_begun_answer:
@@ -162,7 +167,7 @@ class Call:
         """Send something to a client whose stream has been silent for ``after_s``, where no event is half sent."""
         if self._silent_since is not None and self._silent_since + after_s < now and self._is_at_boundary:
             self._silent_since = now
-            is_native = self._request.dialect.name == "messages"
+            is_native = self.request.dialect.name == "messages"
             body = _NATIVE_PING if is_native else _COMMENT_PING
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
@@ -170,7 +175,9 @@ class Call:
 
     def _begin(self, candidate: Candidate) -> Attempt:
         self._means.health.note_start(candidate, time.time())
-        return Attempt(candidate, self._opened(candidate), self._record_settled, is_count=self._request.is_count)
+        opened = self._opened(candidate)
+        self.attempt_id = opened.id
+        return Attempt(candidate, opened, self._record_settled, is_count=self.request.is_count)
 
     async def _follow(self, course: Course, refused: _Refused) -> Translation | None:
         """Return the call that ``course`` makes next, once it is time for it; None if the failure is the answer."""
@@ -193,7 +200,7 @@ class Call:
         return self._ends_at - time.monotonic()
 
     def _translated(self, candidate: Candidate) -> Translation:
-        request = self._request
+        request = self.request
         return translate(request.dialect, request.parsed, request.headers, candidate, is_count=request.is_count)
 
     async def _try(self, attempt: Attempt, translation: Translation) -> _Refused | None:
@@ -201,13 +208,13 @@ class Call:
         await self._means.outbox.open(attempt.opened)
         candidate = attempt.candidate
         try:
-            secret = await self._credential(candidate)
-            outbound = candidate.offered.api.build_request(translation.call, candidate.key.target)
+            secret = attempt.credential = await self._credential(candidate)
+            outbound = translation.outbound
             headers = candidate.offered.api.authorize(outbound, secret)
             timeouts = self._timeouts
             if self._number > 1:
                 timeouts = msgspec.structs.replace(timeouts, whole=self._left_s())
-            answer = await self._means.upstream.send(outbound, headers, timeouts, is_stream=translation.call.stream)
+            answer = await self._means.upstream.send(outbound, headers, timeouts)
         except CryptoError:
             message = "The stored key cannot be opened. Paste it again."
             failure = Failure(422, "provider_credential_invalid", message)
@@ -245,7 +252,7 @@ class Call:
     async def _read_refusal(self, attempt: Attempt, answer: UpstreamAnswer) -> _Refused:
         body = await answer.read_error()
         names, values = [name for name, _ in answer.headers], [value for _, value in answer.headers]
-        masked, *values = _mask([body, *values], attempt.candidate)
+        masked, *values = _mask([body, *values], attempt)
         headers = list(zip(names, values, strict=True))
         by_name = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         outcome, message = attempt.candidate.offered.api.classify_error(answer.status, masked, by_name)
@@ -254,9 +261,11 @@ class Call:
         wait_s = retry_after_s(by_name, now=time.time())
         health = self._means.health
         health.note_account(attempt.candidate, by_name.get(_ACCOUNT_HEADER, ""))
-        health.note_failure(
-            attempt.candidate, outcome, time.time(), retry_after_s=wait_s, detail=message[:LONGEST_DETAIL]
-        )
+        # Some providers count tokens for fewer models than they answer with.
+        if not (self.request.is_count and outcome == Outcome.MODEL_NOT_AVAILABLE):
+            health.note_failure(
+                attempt.candidate, outcome, time.time(), retry_after_s=wait_s, detail=message[:LONGEST_DETAIL]
+            )
         return _Refused(failure, Failed(outcome, answer.status, wait_s), masked, reply_headers(headers))
 
     # Whole answers
@@ -275,7 +284,7 @@ class Call:
             attempt.settle_answer(answer.counts, answer.model)
             body = answer.body
             if translation.is_rendered:
-                body = self._request.dialect.render_answer(body, self._reply_context(attempt.candidate))
+                body = self.request.dialect.render_answer(body, self._reply_context(attempt.candidate))
         except UnreadableAnswer:
             attempt.settle_answer(TokenCounts(), "")
             await self._answer_failure(failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
@@ -291,13 +300,13 @@ class Call:
         meter = attempt.meter = attempt.candidate.offered.api.answer_stream(translation.call)
         renderer, decoder = None, SSEDecoder()
         if translation.is_rendered:
-            renderer = self._request.dialect.stream_renderer(self._reply_context(attempt.candidate))
+            renderer = self.request.dialect.stream_renderer(self._reply_context(attempt.candidate))
         error_code, begun = "", False
         try:
             async for received in upstream.chunks():
                 chunk = meter.feed(received)
                 if b"error" in chunk:
-                    [chunk] = _mask([chunk], attempt.candidate)
+                    [chunk] = _mask([chunk], attempt)
                 if attempt.ttft_ms is None and meter.first_token_seen:
                     attempt.ttft_ms = attempt.elapsed_ms()
                 out = chunk if renderer is None else b"".join(map(renderer.feed, decoder.events(chunk)))
@@ -347,21 +356,21 @@ class Call:
         failure, outcome = self._classified(attempt, meter)
         attempt.fail(failure.code)
         self._means.health.note_failure(attempt.candidate, outcome, time.time())
-        [masked] = _mask([body], attempt.candidate)
+        [masked] = _mask([body], attempt)
         return _Refused(failure, Failed(outcome, failure.status), masked, reply_headers(upstream.headers))
 
     def _classified(self, attempt: Attempt, meter: AnswerStream) -> tuple[Failure, Outcome]:
         if meter.error is None:
             raise AssertionError("only a failed stream is classified")
         body = msgspec.json.encode({"error": {"type": meter.error.type, "message": meter.error.message}})
-        [masked] = _mask([body], attempt.candidate)
+        [masked] = _mask([body], attempt)
         outcome, message = attempt.candidate.offered.api.classify_error(200, masked, {})
         return failure_of(outcome, message), outcome
 
     def _note_success(self, attempt: Attempt, upstream: UpstreamAnswer) -> None:
         health = self._means.health
         health.note_success(attempt.candidate)
-        if len(self._request.plan.candidates) > 1:
+        if len(self.request.plan.candidates) > 1:
             health.note_account(attempt.candidate, upstream.header(_ACCOUNT_HEADER))
 
     # To the client
@@ -373,8 +382,8 @@ class Call:
             await self._answer_failure(refused.failure, refused.headers)
 
     async def _answer_failure(self, failure: Failure, upstream_headers: Headers | None = None) -> None:
-        body = self._request.dialect.render_error(
-            failure.status, failure.code, failure.message, request_id=self._request.request_id
+        body = self.request.dialect.render_error(
+            failure.status, failure.code, failure.message, request_id=self.request.request_id
         )
         headers = [header for header in upstream_headers or () if header[0] != b"content-type"]
         with suppress(OSError):
@@ -388,10 +397,12 @@ class Call:
     async def _start(self, status: int, content_type: bytes, upstream: Headers, *, length: int | None = None) -> None:
         headers = [
             *upstream,
-            (b"x-orq-trace-id", self._request.request_id.encode()),
+            (b"x-orq-trace-id", self.request.request_id.encode()),
             (b"x-orq-attempts", b"%d" % self._number),
         ]
-        if self._request.dialect.name != "messages":
+        # An event stream of another framing has become one of server-sent events.
+        is_as_told = self.request.dialect.name == "messages" and length is not None
+        if not is_as_told and not any(_is_of_type(header, content_type) for header in headers):
             headers = [header for header in headers if header[0] != b"content-type"]
             headers.append((b"content-type", content_type))
         if length is not None:
@@ -402,7 +413,7 @@ class Call:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     def _reply_context(self, candidate: Candidate) -> ReplyContext:
-        request = self._request
+        request = self.request
         is_first = not candidate.leg and not request.plan.route and not request.parsed.options.load_balancer
         return ReplyContext(
             request_id=request.request_id,
@@ -417,7 +428,7 @@ class Call:
 
     def _opened(self, candidate: Candidate) -> AttemptOpened:
         """Return what is recorded before an attempt is sent."""
-        request, offered, number = self._request, candidate.offered, self._number
+        request, offered, number = self.request, candidate.offered, self._number
         now_us = time.time_ns() // 1000
         return AttemptOpened(
             # A request goes by the id of its first attempt.
@@ -458,6 +469,10 @@ def _limits_of(parsed: ParsedRequest, timeouts: Timeouts) -> Timeouts:
     return msgspec.structs.replace(timeouts, whole=whole_ms / 1000) if whole_ms else timeouts
 
 
+def _is_of_type(header: tuple[bytes, bytes], content_type: bytes) -> bool:
+    return header[0] == b"content-type" and header[1].startswith(content_type)
+
+
 def _request_id_of(answer: UpstreamAnswer, candidate: Candidate) -> str:
     return next(filter(None, map(answer.header, candidate.offered.api.request_id_headers)), "")
 
@@ -471,13 +486,12 @@ def _cost(candidate: Candidate, counts: TokenCounts) -> CostSplit | None:
     return None if cost.is_unpriced else CostSplit(cost.input_total, cost.output or 0)
 
 
-def _mask(texts: Iterable[bytes], candidate: Candidate) -> list[bytes]:
+def _mask(texts: Iterable[bytes], attempt: Attempt) -> list[bytes]:
     """Return what a provider sent with our key in it masked: some repeat what they were sent."""
-    try:
-        parts = candidate.offered.api.sensitive_parts(candidate.version.open())
-    except CryptoError:
-        return list(texts)
-    masked = list(texts)
+    candidate, masked = attempt.candidate, list(texts)
+    parts = list(candidate.offered.api.sensitive_parts(candidate.version.open()))
+    if candidate.offered.api.token_exchange is not None and attempt.credential is not None:
+        parts.append(attempt.credential.reveal())
     for part in parts:
         # In JSON some characters are escaped.
         in_json, plain = msgspec.json.encode(part)[1:-1], part.encode()

@@ -24,5 +24,8 @@ def facts_of(offered: Offered) -> ModelFacts:
         max_output_tokens=model.max_output_tokens or model.default_max_tokens,
         default_max_tokens=model.default_max_tokens,
         thinking=frozenset(kind for kind, capability in _THINKING.items() if model.can(capability)),
+        efforts=frozenset(model.efforts),
+        structured_outputs=model.structured_outputs,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
+        takes_urls=offered.provider not in _BYTES_ONLY,
     )

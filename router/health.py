@@ -105,11 +105,13 @@ class Health:
     ) -> None:
         """Draw the conclusion from a failed attempt; ``detail`` is the provider's message, masked."""
         every, this = _names_of(candidate)
+        # An id that the catalog does not know may be no model at all: that says nothing of the key.
+        is_known = candidate.offered.entry is not None
         if outcome in _KEY_REFUSED:
             self._rest(every, outcome, detail, now, shortest=SET_ASIDE_S, longest=LONGEST_SET_ASIDE_S)
-        elif outcome in _MODEL_REFUSED:
+        elif outcome in _MODEL_REFUSED and is_known:
             self._rest(this, outcome, detail, now, shortest=SET_ASIDE_S, longest=LONGEST_SET_ASIDE_S)
-        elif outcome == Outcome.RATE_LIMITED:
+        elif outcome == Outcome.RATE_LIMITED and is_known:
             self._rest(this, outcome, detail, now, shortest=retry_after_s or REST_S, longest=LONGEST_REST_S)
         elif outcome in UPSTREAM_FAILED:
             self._count_failure(_upstream_of(candidate), now)

@@ -13,7 +13,7 @@ from catalog.index import CatalogEntry, CatalogIndex, UnknownModel, is_passable_
 from catalog.models import ROUTE_PREFIX
 from catalog.providers import PROVIDERS
 from catalog.regions import is_region_allowed
-from providers.base import ProviderAPI
+from providers.base import ProviderAPI, WrongRegion
 from providers.registry import PROVIDER_APIS
 from router.affinity import by_preference
 from router.dialects.base import CallOptions, RequestRefused, Retry
@@ -86,6 +86,7 @@ class _Planner:
         self._is_fresh, self._now = is_fresh, now
         self._route: RouteEntry | None = None
         self._conversation: bytes | None = None
+        self._wrong_region = ""
 
     def plan(self) -> Plan:
         options = self._asked.options
@@ -201,12 +202,15 @@ class _Planner:
             keys = named if named or is_first else keys
         if len(keys) > 1:
             keys = self._in_order(keys)
-        return [
-            Candidate(offered, key, version, offered.api.region_of(offered.upstream_id, key.target))
-            for key in keys
-            for version in key.versions
-            if version.usable_at(self._now)
-        ]
+        return [candidate for key in keys for candidate in self._of_key(offered, key)]
+
+    def _of_key(self, offered: Offered, key: ProviderKeyEntry) -> list[Candidate]:
+        try:
+            region = offered.api.region_of(offered.upstream_id, key.target)
+        except WrongRegion as error:
+            self._wrong_region = str(error)
+            return []
+        return [Candidate(offered, key, version, region) for version in key.versions if version.usable_at(self._now)]
 
     def _in_order(self, keys: Sequence[ProviderKeyEntry]) -> list[ProviderKeyEntry]:
         """Return ``keys`` by their order; those of the same order by weight, as the conversation's hash has it."""
@@ -253,6 +257,8 @@ class _Planner:
         name, wanted = PROVIDERS[offered.provider].name, self._asked.options.integration_id
         if wanted is not None:
             message = f"No provider key of {name} in use is named “{wanted}”. See AI Gateway > BYOK."
+        elif self._wrong_region:
+            message = self._wrong_region
         else:
             message = f"No provider key for {name} is in use. Add or enable one under AI Gateway > BYOK."
         return RequestRefused(message, param="model", status=422, code="model_configuration_missing")

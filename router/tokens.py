@@ -146,7 +146,7 @@ class AccessTokens:
         except ValueError as error:
             raise TokenRefused(Outcome.INVALID_CREDENTIAL, str(error)) from None
         try:
-            answer = await self._client.send(outbound, outbound.headers, _TIMEOUTS, is_stream=False)
+            answer = await self._client.send(outbound, outbound.headers, _TIMEOUTS)
             body = b""
             try:
                 async for chunk in answer.chunks():

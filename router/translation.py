@@ -8,23 +8,27 @@ from collections.abc import Mapping
 
 import msgspec
 
-from providers.base import ModelCall, Shape
+from providers.base import ModelCall, NotTranslatable, Outbound, Shape
 from providers.body import edit_body
 from router.dialects import MESSAGES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
 from router.facts import facts_of
 from router.headers import RequestHeaders
-from router.plan import Candidate
+from router.plan import Candidate, Offered
 
 _NO_HEADERS: Mapping[str, str] = {}
-_GATEWAY_FIELDS: Mapping[str, frozenset[str]] = {"chat": frozenset(), "responses": frozenset()}
 
 
 class Translation(msgspec.Struct, frozen=True):
-    """A call as one provider gets it. ``is_native``: the client speaks the provider's language, errors included."""
+    """A call as one provider gets it; ``outbound`` lacks only the credential.
+
+    ``is_rendered``: the answer is turned into the client's language. ``is_native``: the client speaks the provider's
+    own Messages, so that errors pass as they are.
+    """
 
     call: ModelCall
+    outbound: Outbound
     is_rendered: bool
     is_native: bool
 
@@ -33,23 +37,37 @@ def translate(
     dialect: Dialect, parsed: ParsedRequest, headers: RequestHeaders, candidate: Candidate, *, is_count: bool
 ) -> Translation:
     """Return the call to make. Raises RequestRefused where the model or its provider cannot do what is asked."""
-    offered = candidate.offered
+    offered, target = candidate.offered, candidate.key.target
     shape = Shape.COUNT_TOKENS if is_count else Shape(dialect.name)
-    if shape in offered.api.shapes_at(candidate.key.target):
-        if dialect is MESSAGES:
-            body = parsed.raw
-            if parsed.model != offered.upstream_id:
-                body = replace_model(body, offered.upstream_id)
-            is_native = shape not in offered.api.translated_shapes
-            call = ModelCall(offered.upstream_id, body, parsed.stream, shape, headers.passed_on)
-            return Translation(call, is_rendered=False, is_native=is_native)
-        body = edit_body(parsed.raw, drop=_GATEWAY_FIELDS[dialect.name], put={"model": offered.upstream_id})
-        call = ModelCall(offered.upstream_id, body, parsed.stream, shape, _NO_HEADERS)
-        return Translation(call, is_rendered=False, is_native=False)
-    if dialect is MESSAGES:
-        message = f"{candidate.offered.model_string} cannot count tokens; its provider has no such call."
+    passes = shape in offered.api.shapes_at(target)
+    if not passes and dialect is MESSAGES:
+        message = f"{offered.model_string} cannot count tokens; its provider has no such call."
         raise RequestRefused(message, param="model")
-    messages = dialect.to_messages(parsed, facts_of(offered))
-    body = msgspec.json.encode({"model": offered.upstream_id, **messages})
-    call = ModelCall(offered.upstream_id, body, parsed.stream, Shape.MESSAGES, _NO_HEADERS)
-    return Translation(call, is_rendered=True, is_native=False)
+    if passes:
+        call = _passing(dialect, parsed, headers, offered, shape)
+    else:
+        messages = dialect.to_messages(parsed, facts_of(offered))
+        body = msgspec.json.encode({"model": offered.upstream_id, **messages})
+        call = ModelCall(offered.upstream_id, body, parsed.stream, Shape.MESSAGES, _NO_HEADERS)
+    try:
+        outbound = offered.api.build_request(call, target)
+    except NotTranslatable as error:
+        raise RequestRefused(error.message, param=error.param) from None
+    except ValueError as error:
+        # The key's own settings: a region or project that cannot be.
+        raise RequestRefused(str(error), param="model", status=422, code="model_configuration_missing") from None
+    is_native = dialect is MESSAGES and shape not in offered.api.translated_shapes
+    return Translation(call, outbound, is_rendered=not passes, is_native=is_native)
+
+
+def _passing(
+    dialect: Dialect, parsed: ParsedRequest, headers: RequestHeaders, offered: Offered, shape: Shape
+) -> ModelCall:
+    """Return a call with the client's own body, whose model has the provider's name for it."""
+    body, model = parsed.raw, offered.upstream_id
+    if dialect is not MESSAGES:
+        body = edit_body(body, drop=dialect.gateway_fields, put={"model": model})
+        return ModelCall(model, body, parsed.stream, shape, _NO_HEADERS)
+    if parsed.model != model:
+        body = replace_model(body, model)
+    return ModelCall(model, body, parsed.stream, shape, headers.passed_on)

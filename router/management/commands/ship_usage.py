@@ -114,7 +114,9 @@ def _show(change: SetAsideRecord) -> None:
         clear_set_aside(change.provider_key, change.version, change.model)
         return
     outcome, until = Outcome(change.outcome), time_of(change.until_us)
-    note_set_aside(change.provider_key, change.version, change.model, outcome, change.detail, until)
+    # What a provider writes may hold a character that PostgreSQL does not.
+    detail = change.detail.replace("\0", "")
+    note_set_aside(change.provider_key, change.version, change.model, outcome, detail, until)
 
 
 def _ship_exchanges(folder: ExchangeFolder) -> None:
