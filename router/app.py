@@ -128,22 +128,22 @@ async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Recei
     key = _authenticate(gateway, inbound)
     if endpoint:
         raise _not_allowed(method, "POST")
-    found = _look_up(_snapshot_of(gateway), key.workspace, path)
+    found = _look_up(_snapshot_of(gateway), key, path)
     if method not in ("GET", "HEAD"):
         raise _not_allowed(method, "GET, HEAD")
     await _reply(send, 200, found, inbound)
 
 
-def _look_up(snapshot: Snapshot, workspace: UUID, path: str) -> bytes:
+def _look_up(snapshot: Snapshot, key: GatewayKeyEntry, path: str) -> bytes:
     """Return what stands at a path that is only read; raises RequestRefused (404)."""
     if path == "/v3/router/models":
-        return router_models(snapshot, workspace)
+        return router_models(snapshot, key)
     if path == f"{NATIVE_PREFIX}/v1/models":
-        return native_models(snapshot, workspace)
+        return native_models(snapshot, key)
     if path.startswith("/v3/router/models/"):
-        return router_model(snapshot, workspace, path[len("/v3/router/models/") :])
+        return router_model(snapshot, key, path[len("/v3/router/models/") :])
     if path.startswith(f"{NATIVE_PREFIX}/v1/models/"):
-        return native_model(snapshot, workspace, path[len(f"{NATIVE_PREFIX}/v1/models/") :])
+        return native_model(snapshot, key, path[len(f"{NATIVE_PREFIX}/v1/models/") :])
     if path.startswith("/v3/router/responses/"):
         message = "Responses are not stored, so none can be fetched."
         raise RequestRefused(message, status=404, code="response_not_found")

@@ -172,8 +172,9 @@ class _Planner:
             raise RequestRefused(str(unknown), param=param, status=unknown.status, code=unknown.code) from None
 
     def _check_scope(self, model: str, param: str = "model") -> None:
-        if self._key.models_allowed and not is_model_allowed(self._full_name(model), self._key.models_allowed):
-            allowed = ", ".join(self._key.models_allowed)
+        allowed_models = self._key.models_allowed
+        if not any(is_model_allowed(name, allowed_models) for name in (model, self._full_name(model))):
+            allowed = ", ".join(allowed_models)
             message = f"This gateway key may not call {model}. It may call: {allowed}."
             raise RequestRefused(message, param=param, status=403, code="insufficient_scope")
 
