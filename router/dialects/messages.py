@@ -43,8 +43,11 @@ class Messages:
         """Read model, stream and metadata, and check the rest only for being JSON. See ``Dialect.parse``."""
         try:
             head = _HEAD_DECODER.decode(raw)
+            if not raw.isascii():
+                # What the decoder has no use for it does not look at as text.
+                raw.decode()
         except RecursionError:
-            raise RequestRefused("The body is nested too deeply.") from None
+            raise RequestRefused(_TOO_DEEP) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _refusal(error) from None
         if not head.model:
@@ -57,8 +60,13 @@ class Messages:
         return ParsedRequest(head.model, bool(head.stream), options, {}, raw)
 
     def to_messages(self, parsed: ParsedRequest, facts: ModelFacts) -> dict[str, Any]:
-        """Return the client's own body without its model."""
-        body = msgspec.json.decode(parsed.raw, type=dict[str, Any])
+        """Return the client's own body without its model. Raises RequestRefused for what only a whole look shows."""
+        try:
+            body = msgspec.json.decode(parsed.raw, type=dict[str, Any])
+        except RecursionError:
+            raise RequestRefused(_TOO_DEEP) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _refusal(error) from None
         body.pop("model", None)
         return body
 
@@ -110,6 +118,7 @@ class _Head(msgspec.Struct):
 _HEAD_DECODER = msgspec.json.Decoder(_Head)
 _TOP_LEVEL_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NO_OPTIONS = CallOptions()
+_TOO_DEEP = "The body is nested too deeply."
 
 
 def _refusal(error: Exception) -> RequestRefused:

@@ -4,6 +4,8 @@ from router.dialects.base import CallOptions, ParsedRequest, RequestRefused, Ret
 from router.dialects.fields import Fields
 from router.dialects.strict_json import decode_object
 
+MOST_MESSAGES = 10_000
+_CONVERSATIONS = ("messages", "input")
 _NAMES = (
     "identity",
     "thread",
@@ -22,6 +24,10 @@ _NAMES = (
 def parse_request(raw: bytes) -> ParsedRequest:
     """Return the outline of a chat or responses body. Raises RequestRefused for whatever is wrong with it."""
     body = Fields(decode_object(raw))
+    for name in _CONVERSATIONS:
+        given = body.get(name)
+        if isinstance(given, list) and len(given) > MOST_MESSAGES:
+            raise body.refuse(name, f"holds more than {MOST_MESSAGES:,}, the most that a request may have.")
     return ParsedRequest(
         body.required_string("model"), bool(body.boolean("stream")), read_options(body), body.values, raw
     )
