@@ -184,7 +184,10 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         snapshot = _snapshot_of(gateway)
         wish = Asked(asked, dialect is MESSAGES, parsed.options, lambda: conversation_of(parsed, metadata.session))
         plan = make_plan(wish, snapshot, key, is_fresh=gateway.health.is_fresh, now=time.time())
-        first = translate(dialect, parsed, inbound.headers, plan.candidates[0], is_count=endpoint.is_count)
+        fetcher = gateway.means.fetcher if snapshot.workspaces[key.workspace].fetch_urls else None
+        first = await translate(
+            dialect, parsed, inbound.headers, plan.candidates[0], is_count=endpoint.is_count, fetcher=fetcher
+        )
     except RequestRefused as refused:
         _record_refusal(gateway, key, inbound, dialect, asked, refused)
         await _reply_refused(send, dialect, inbound, refused)
@@ -200,6 +203,7 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         metadata,
         endpoint.is_count,
         inbound.received_at,
+        fetcher,
     )
     sealer = snapshot.prompt_sealers.get(key.workspace)
     if sealer is None:

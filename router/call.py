@@ -26,6 +26,7 @@ from router.attempt import Attempt
 from router.course import Course, Failed
 from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, RequestRefused, StreamRenderer
 from router.failures import Failure, failure_of, timed_out, unreachable
+from router.fetching import UrlFetcher
 from router.headers import RequestHeaders, reply_headers
 from router.health import Health
 from router.outbox import OutboxUnavailable, OutboxWriter
@@ -76,6 +77,7 @@ class Request(msgspec.Struct, frozen=True):
     metadata: Metadata
     is_count: bool
     received_at: float
+    fetcher: UrlFetcher | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Means:
     outbox: OutboxWriter
     health: Health
     tokens: AccessTokens
+    fetcher: UrlFetcher
     timeouts: Timeouts
 
 
@@ -188,7 +191,7 @@ class Call:
             if following.wait_s:
                 await asyncio.sleep(following.wait_s)
             try:
-                return self._translated(following.candidate)
+                return await self._translated(following.candidate)
             except RequestRefused as error:
                 # A fallback that cannot do what was asked is passed over; the answer is the failure before it.
                 logger.info("Fallback %s is passed over: %s", following.candidate.offered.model_string, error.message)
@@ -199,9 +202,16 @@ class Call:
         """Seconds that are left of the time for the whole call."""
         return self._ends_at - time.monotonic()
 
-    def _translated(self, candidate: Candidate) -> Translation:
+    async def _translated(self, candidate: Candidate) -> Translation:
         request = self.request
-        return translate(request.dialect, request.parsed, request.headers, candidate, is_count=request.is_count)
+        return await translate(
+            request.dialect,
+            request.parsed,
+            request.headers,
+            candidate,
+            is_count=request.is_count,
+            fetcher=request.fetcher,
+        )
 
     async def _try(self, attempt: Attempt, translation: Translation) -> _Refused | None:
         """Make one attempt; None if the client has its answer."""

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from catalog.index import Capability
 from router.dialects.base import ModelFacts
 from router.plan import Offered
@@ -29,3 +31,8 @@ def facts_of(offered: Offered) -> ModelFacts:
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
         takes_urls=offered.provider not in _BYTES_ONLY,
     )
+
+
+def with_urls(facts: ModelFacts) -> ModelFacts:
+    """Return ``facts`` of a model whose files the gateway fetches where its provider does not."""
+    return facts if facts.takes_urls else msgspec.structs.replace(facts, takes_urls=True)

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 
 from router.asgi_types import Receive, Send
 from router.call import Call, Means
+from router.fetching import UrlFetcher
 from router.health import Health
 from router.outbox import OutboxUnavailable, OutboxWriter
 from router.snapshot import Snapshot, SnapshotHolder
@@ -63,6 +64,7 @@ class Gateway:
             outbox=self.outbox,
             health=self.health,
             tokens=AccessTokens(upstream, token_uri=settings.GOOGLE_TOKEN_URI),
+            fetcher=UrlFetcher(),
             timeouts=Timeouts(
                 connect=settings.CONNECT_TIMEOUT_S,
                 first_byte=settings.FIRST_BYTE_TIMEOUT_S,
@@ -105,6 +107,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.means.tokens.close()
+        await self.means.fetcher.close()
         await self.means.upstream.close()
         self.outbox.close()
 

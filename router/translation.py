@@ -1,4 +1,4 @@
-"""How one request is put to one provider, and how what comes back is put to the client. Pure.
+"""How one request is put to one provider, and how what comes back is put to the client.
 
 Where the provider takes the client's own shape the body passes with every value's bytes kept; else the dialect turns it
 into Messages, the inner language, and the answer back.
@@ -13,7 +13,8 @@ from providers.body import edit_body
 from router.dialects import MESSAGES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
-from router.facts import facts_of
+from router.facts import facts_of, with_urls
+from router.fetching import UrlFetcher
 from router.headers import RequestHeaders
 from router.plan import Candidate, Offered
 
@@ -33,10 +34,19 @@ class Translation(msgspec.Struct, frozen=True):
     is_native: bool
 
 
-def translate(
-    dialect: Dialect, parsed: ParsedRequest, headers: RequestHeaders, candidate: Candidate, *, is_count: bool
+async def translate(
+    dialect: Dialect,
+    parsed: ParsedRequest,
+    headers: RequestHeaders,
+    candidate: Candidate,
+    *,
+    is_count: bool,
+    fetcher: UrlFetcher | None,
 ) -> Translation:
-    """Return the call to make. Raises RequestRefused where the model or its provider cannot do what is asked."""
+    """Return the call to make; ``fetcher`` gets the files that are named by URL where a provider takes bytes only.
+
+    Raises RequestRefused where the model or its provider cannot do what is asked.
+    """
     offered, target = candidate.offered, candidate.key.target
     shape = Shape.COUNT_TOKENS if is_count else Shape(dialect.name)
     passes = shape in offered.api.shapes_at(target)
@@ -46,7 +56,10 @@ def translate(
     if passes:
         call = _passing(dialect, parsed, headers, offered, shape)
     else:
-        messages = dialect.to_messages(parsed, facts_of(offered))
+        facts = facts_of(offered)
+        messages = dialect.to_messages(parsed, with_urls(facts) if fetcher else facts)
+        if fetcher and not facts.takes_urls:
+            await fetcher.fill_in(messages)
         body = msgspec.json.encode({"model": offered.upstream_id, **messages})
         call = ModelCall(offered.upstream_id, body, parsed.stream, Shape.MESSAGES, _NO_HEADERS)
     try:
