@@ -18,9 +18,12 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
 import catalog.api
+import catalog.regions
+import catalog.routes
 import keys.api
 import keys.services
 import teams.api
+import teams.scopes
 import teams.services
 import usage.api
 import usage.report_sql
@@ -38,8 +41,13 @@ _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     keys.services.NotCallable: (422, "provider_not_available", "provider"),
     keys.services.NameTaken: (409, "name_taken", "name"),
     keys.services.VersionRevoked: (409, "version_revoked", ""),
+    catalog.regions.UnknownRegion: (422, "invalid_request", "allowed_regions"),
+    catalog.routes.NameTaken: (409, "name_taken", "name"),
+    catalog.routes.RouteError: (422, "invalid_request", ""),
+    teams.scopes.BadModelPattern: (422, "invalid_request", "models_allowed"),
     teams.services.NameTaken: (409, "name_taken", "name"),
     teams.services.KeyRevoked: (409, "key_revoked", ""),
+    teams.services.ProjectArchived: (409, "project_archived", "project"),
     usage.report_sql.UnknownDimension: (422, "invalid_request", "group_by"),
     usage.report_sql.BadFilter: (422, "invalid_request", ""),
     usage.report_sql.BadRange: (422, "invalid_request", "from"),
@@ -128,7 +136,8 @@ def _answered_here(view: View) -> View:
 api = RestApi(
     title="orqadmin",
     version="1",
-    description="Provider keys, gateway keys, models and usage of one workspace, by a management key (mk-orq-…).",
+    description="Provider keys, gateway keys, projects, models, routes and usage of one workspace, "
+    "by a management key (mk-orq-…).",
     urls_namespace="api",
     docs_url=None,
     auth=ManagementKeyAuth(),
@@ -136,7 +145,9 @@ api = RestApi(
 )
 api.add_router("/provider-keys", keys.api.router)
 api.add_router("/api-keys", teams.api.router)
+api.add_router("/projects", teams.api.projects_router)
 api.add_router("/models", catalog.api.router)
+api.add_router("/routes", catalog.api.routes_router)
 api.add_router("/usage", usage.api.usage_router)
 api.add_router("/requests", usage.api.requests_router)
 
@@ -148,7 +159,8 @@ def _on_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 def _on_refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     status, code, field = next(said for kind, said in _REFUSALS.items() if isinstance(error, kind))
-    return error_response(status, code, str(error), field=field)
+    # One error can be about several values, and then says which.
+    return error_response(status, code, str(error), field=getattr(error, "field", field))
 
 
 for refusal in _REFUSALS:

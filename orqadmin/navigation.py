@@ -64,6 +64,7 @@ _MENU: dict[str, list[Page]] = {
         Page("usage:reports", "reports", "Reports", "reports", Right.READ_USAGE),
     ],
     "Admin": [
+        Page("teams:project_list", "projects", "Projects", "projects", Right.READ_PROJECTS),
         Page("teams:settings", "settings", "Settings", "settings", Right.MANAGE_WORKSPACE),
     ],
 }

@@ -8,9 +8,13 @@ from zoneinfo import available_timezones
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 
-from teams.models import MAX_PROMPT_RETENTION_DAYS, User
+from catalog.region_field import RegionsField
+from teams.models import MAX_PROMPT_RETENTION_DAYS, GatewayKey, Project, User, Workspace
+from teams.scopes import BadModelPattern, read_model_patterns
+from teams.services import KeyScope
 
 _NAMES_OF_NO_PLACE = ("Etc/", "SystemV/", "posix/", "right/")
 
@@ -100,8 +104,41 @@ class PromptStorageForm(forms.Form):
     delete_stored = forms.BooleanField(label="When switching off: delete what is stored already", required=False)
 
 
-class GatewayKeyForm(forms.Form):
-    """A new gateway key."""
+class CallRulesForm(forms.Form):
+    """What holds for every call of the workspace."""
+
+    use_required_attribute = False
+
+    allowed_regions = RegionsField()
+    fetch_urls = forms.BooleanField(
+        label="Fetch images and PDFs by URL for AWS Bedrock and Google Vertex AI",
+        required=False,
+        help_text="They take no addresses. Otherwise such a request is refused with “send base64”.",
+    )
+    same_model_fallback = forms.BooleanField(
+        label="Fall back to other offerings of the same model",
+        required=False,
+        help_text="When a model fails, the same one is asked for elsewhere: another bill, another region. "
+        "Routes have their own switch.",
+    )
+
+
+class ProjectForm(forms.Form):
+    """A project."""
+
+    use_required_attribute = False
+
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True, "placeholder": "Help centre"}),
+        help_text="Usage is listed by this name, that of the past too.",
+    )
+    allowed_regions = RegionsField()
+
+
+class KeyScopeForm(forms.Form):
+    """What a gateway key is called, belongs to and may do."""
 
     use_required_attribute = False
 
@@ -111,6 +148,63 @@ class GatewayKeyForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "Support bot, production", "autocomplete": "off"}),
         help_text="Say which application sends it; usage is listed by this name.",
     )
+    project = forms.ModelChoiceField(
+        label="Project",
+        required=False,
+        queryset=Project.objects.none(),
+        empty_label="No project",
+        help_text="Its usage is charged to the project from now on.",
+    )
+    models_allowed = forms.CharField(
+        label="Models",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "placeholder": "anthropic/*\nroute/support"}),
+        help_text="One a line; a star stands for the rest: anthropic/*. Empty: all. "
+        "Who may call a route may call what it leads to.",
+    )
+    allowed_regions = RegionsField()
+
+    def __init__(self, *args: Any, workspace: Workspace, key: GatewayKey | None = None, **options: Any) -> None:
+        options["initial"] = _scope_of(key) if key else {}
+        super().__init__(*args, **options)
+        # The one it is in stays to be chosen when it was archived since.
+        choosable = Q(archived_at=None) | Q(pk=key.project_id if key else None)
+        self.fields["project"].queryset = Project.objects.in_workspace(workspace).filter(choosable)  # type: ignore[attr-defined]
+
+    @property
+    def has_projects(self) -> bool:
+        """Whether there is a project to choose."""
+        return len(self.fields["project"].choices) > 1  # type: ignore[attr-defined]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything is typed or chosen that limits the key."""
+        return bool(self["models_allowed"].value() or self["allowed_regions"].value())
+
+    def clean_models_allowed(self) -> list[str]:
+        try:
+            return read_model_patterns(self.cleaned_data["models_allowed"].splitlines())
+        except BadModelPattern as error:
+            raise ValidationError(str(error)) from None
+
+    def scope(self) -> KeyScope:
+        """Return what was chosen."""
+        chosen = self.cleaned_data
+        return KeyScope(chosen["project"], chosen["allowed_regions"], chosen["models_allowed"])
+
+
+def _scope_of(key: GatewayKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "project": key.project_id,
+        "models_allowed": "\n".join(key.models_allowed),
+        "allowed_regions": key.allowed_regions,
+    }
+
+
+class GatewayKeyForm(KeyScopeForm):
+    """A new gateway key."""
+
     expires_on = forms.DateField(
         label="Last day",
         required=False,

@@ -1,8 +1,10 @@
 """Changes to workspaces and the keys they hand out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_urlsafe
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -10,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from teams.audit import Actor, record_event
-from teams.models import GatewayKey, GatewayKeySecret, Membership, Role, SetupLink, User, Workspace
+from teams.models import GatewayKey, GatewayKeySecret, Membership, Project, Role, SetupLink, User, Workspace
 from teams.tokens import MintedToken, TokenKind, hash_token, mint_token
 
 # The audit event that says so; the first steps look for it.
@@ -31,6 +33,23 @@ class SetupLinkUsed(TeamsError):
 
 class KeyRevoked(TeamsError):
     """The gateway key was revoked already."""
+
+
+class ProjectArchived(TeamsError):
+    """No more keys can be given to this project."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScope:
+    """What a gateway key belongs to and may do; the default is everything.
+
+    ``allowed_regions`` as ``catalog.regions.read_regions`` returns them, ``models_allowed`` as
+    ``teams.scopes.read_model_patterns`` does.
+    """
+
+    project: Project | None = None
+    allowed_regions: Sequence[str] = ()
+    models_allowed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -110,11 +129,13 @@ def create_gateway_key(
     owner: User | None = None,
     expires_at: datetime | None = None,
     kind: GatewayKey.Kind = GatewayKey.Kind.GATEWAY,
+    scope: KeyScope = KeyScope(),
 ) -> CreatedKey:
     """Make a key that works at once; its text is in the result and nowhere else.
 
-    Raises NameTaken if a key in use has the name.
+    Raises NameTaken if a key in use has the name, ProjectArchived if its project takes no more keys.
     """
+    _check_project(scope.project)
     token = mint_token(TokenKind.GATEWAY if kind == GatewayKey.Kind.GATEWAY else TokenKind.MANAGEMENT)
     try:
         with transaction.atomic():
@@ -126,12 +147,40 @@ def create_gateway_key(
                 public_id=token.public_id,
                 last4=token.last4,
                 expires_at=expires_at,
+                project=scope.project,
+                allowed_regions=list(scope.allowed_regions),
+                models_allowed=list(scope.models_allowed),
             )
     except IntegrityError:
-        raise NameTaken(f"A key named “{name}” exists already. Choose another name.") from None
+        raise _key_name_taken(name) from None
     GatewayKeySecret.objects.create(key=key, sha256=token.sha256)
-    record_event(actor, f"{kind}_key.create", key, workspace=workspace, after={"name": name, "key": key.masked})
+    after = {**_key_values(key), "key": key.masked}
+    record_event(actor, f"{kind}_key.create", key, workspace=workspace, after=after)
     return CreatedKey(key, token)
+
+
+@transaction.atomic
+def edit_gateway_key(key: GatewayKey, *, name: str, scope: KeyScope, actor: Actor | None) -> GatewayKey:
+    """Set what ``key`` is called, belongs to and may do; the gateway goes by it within a second.
+
+    Raises KeyRevoked, NameTaken if another key in use has the name, and ProjectArchived if it is to move to a project
+    that takes no more keys.
+    """
+    key = GatewayKey.objects.select_for_update(of=("self",)).select_related("project", "workspace").get(pk=key.pk)
+    if key.revoked_at:
+        raise KeyRevoked(f"{key.name} was revoked already.")
+    if scope.project != key.project:
+        _check_project(scope.project)
+    before = _key_values(key)
+    key.name, key.project = name, scope.project
+    key.allowed_regions, key.models_allowed = list(scope.allowed_regions), list(scope.models_allowed)
+    try:
+        with transaction.atomic():
+            key.save(update_fields=["name", "project", "allowed_regions", "models_allowed"])
+    except IntegrityError:
+        raise _key_name_taken(name) from None
+    record_event(actor, f"{key.kind}_key.edit", key, workspace=key.workspace, before=before, after=_key_values(key))
+    return key
 
 
 @transaction.atomic
@@ -162,6 +211,29 @@ def edit_workspace(workspace: Workspace, *, name: str, time_zone: str, actor: Ac
 
 
 @transaction.atomic
+def edit_call_rules(
+    workspace: Workspace,
+    *,
+    allowed_regions: Sequence[str],
+    fetch_urls: bool,
+    same_model_fallback: bool,
+    actor: Actor | None,
+) -> Workspace:
+    """Set what holds for every call of the workspace; the gateway goes by it within a second.
+
+    ``allowed_regions`` as ``catalog.regions.read_regions`` returns them.
+    """
+    workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    before = _call_rules(workspace)
+    workspace.allowed_regions = list(allowed_regions)
+    workspace.fetch_urls, workspace.same_model_fallback = fetch_urls, same_model_fallback
+    workspace.save(update_fields=["allowed_regions", "fetch_urls", "same_model_fallback"])
+    after = _call_rules(workspace)
+    record_event(actor, "workspace.edit_call_rules", workspace, workspace=workspace, before=before, after=after)
+    return workspace
+
+
+@transaction.atomic
 def confirm_master_key_copy(workspace: Workspace, *, actor: Actor | None) -> None:
     """Note that somebody keeps a copy of the master keys elsewhere: without one, a lost disk loses every secret."""
     record_event(actor, MASTER_KEY_COPIED, workspace, workspace=workspace)
@@ -173,6 +245,32 @@ def dismiss_checklist(workspace: Workspace, *, actor: Actor | None) -> None:
     workspace.checklist_dismissed_at = timezone.now()
     workspace.save(update_fields=["checklist_dismissed_at"])
     record_event(actor, "workspace.dismiss_checklist", workspace, workspace=workspace)
+
+
+def _check_project(project: Project | None) -> None:
+    if project and project.is_archived:
+        raise ProjectArchived(f"{project.name} is archived. Restore it first, or choose another project.")
+
+
+def _key_name_taken(name: str) -> NameTaken:
+    return NameTaken(f"A key named “{name}” exists already. Choose another name.")
+
+
+def _key_values(key: GatewayKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "project": key.project and key.project.name,
+        "allowed_regions": key.allowed_regions,
+        "models_allowed": key.models_allowed,
+    }
+
+
+def _call_rules(workspace: Workspace) -> dict[str, Any]:
+    return {
+        "allowed_regions": workspace.allowed_regions,
+        "fetch_urls": workspace.fetch_urls,
+        "same_model_fallback": workspace.same_model_fallback,
+    }
 
 
 def _lock_setup() -> None:

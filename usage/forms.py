@@ -41,6 +41,7 @@ DIMENSION_LABELS = {
     "provider_key": "Provider key",
     "provider_key_version": "Provider key version",
     "gateway_key": "Gateway key",
+    "project": "Project",
     "region": "Region",
     "status_class": "Status",
     "dialect": "API",

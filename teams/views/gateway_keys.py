@@ -17,13 +17,23 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from catalog.queries import callable_offerings
+from catalog.regions import describe_regions
 from catalog.snippets import Snippet, build_snippets, request_body
 from keys.models import KeyVersion
 from providers.base import Outcome
 from teams.access import Right, WorkspaceRequest, requires
-from teams.forms import GatewayKeyForm
+from teams.dialogs import leave_dialog
+from teams.forms import GatewayKeyForm, KeyScopeForm
 from teams.models import GatewayKey, GatewayKeyQuerySet, Workspace
-from teams.services import CreatedKey, KeyRevoked, NameTaken, create_gateway_key, revoke_gateway_key
+from teams.services import (
+    CreatedKey,
+    KeyRevoked,
+    NameTaken,
+    ProjectArchived,
+    create_gateway_key,
+    edit_gateway_key,
+    revoke_gateway_key,
+)
 from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
 from usage.records import first_id_at
@@ -41,11 +51,17 @@ class KeyRow:
     key: GatewayKey
     last_used_at: datetime | None
 
+    @property
+    def regions(self) -> str:
+        """Where calls with it may be served, in words; empty for everywhere."""
+        return describe_regions(self.key.allowed_regions)
+
     def rank(self, column: str) -> Any:
         """Return what ``column`` sorts this row by."""
         return {
             "name": self.key.name.casefold(),
             "owner": str(self.key.owner or ""),
+            "project": str(self.key.project or "").casefold(),
             "created": self.key.created_at,
             "last-used": self.last_used_at or _NEVER,
             "expires": self.key.expires_at or _FOR_EVER,
@@ -63,6 +79,7 @@ class KeyFilters:
     COLUMNS: ClassVar = {
         "name": "Name",
         "owner": "Owner",
+        "project": "Project",
         "created": "Created",
         "last-used": "Last used",
         "expires": "Expires",
@@ -86,7 +103,7 @@ class KeyFilters:
 
     def apply(self, keys: GatewayKeyQuerySet) -> list[KeyRow]:
         """Return the rows, in order. Two queries."""
-        found = list(self._narrow(keys).select_related("owner"))
+        found = list(self._narrow(keys).select_related("owner", "project"))
         used = dict(LastUse.objects.filter(version=0, key_id__in=[key.pk for key in found]).values_list("key_id", "at"))
         rows = [KeyRow(key, used.get(key.pk)) for key in found]
         column = self.sort.removeprefix("-")
@@ -99,6 +116,7 @@ class KeyFilters:
                 | Q(public_id__startswith=self.query)
                 | Q(last4=self.query)
                 | Q(owner__email__icontains=self.query)
+                | Q(project__name__icontains=self.query)
             )
         if self.status == "usable":
             return keys.usable()
@@ -125,21 +143,44 @@ def gateway_key_list(request: WorkspaceRequest) -> HttpResponse:
 @requires(Right.OWN_GATEWAY_KEYS)
 def gateway_key_create(request: WorkspaceRequest) -> HttpResponse:
     """Make a gateway key. The answer to the POST shows it, and nothing else ever does."""
-    form = GatewayKeyForm(request.POST or None)
+    form = GatewayKeyForm(request.POST or None, workspace=request.workspace)
     if form.is_valid():
         try:
             created = create_gateway_key(
                 request.workspace,
                 name=form.cleaned_data["name"],
                 expires_at=form.cleaned_data["expires_on"],
+                scope=form.scope(),
                 owner=request.user,
                 actor=request.user,
             )
         except NameTaken as error:
             form.add_error("name", str(error))
+        except ProjectArchived as error:
+            form.add_error("project", str(error))
         else:
             return _show_once(request, created)
     return render(request, "teams/gateway_key_create.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@never_cache
+@requires(Right.OWN_GATEWAY_KEYS)
+def gateway_key_edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Change what the key is called, belongs to and may do; its text and its last day stay."""
+    key = get_object_or_404(_visible_keys(request).for_clients().filter(revoked_at=None), pk=key_id)
+    form = KeyScopeForm(request.POST or None, workspace=request.workspace, key=key)
+    if form.is_valid():
+        try:
+            edit_gateway_key(key, name=form.cleaned_data["name"], scope=form.scope(), actor=request.user)
+        except NameTaken as error:
+            form.add_error("name", str(error))
+        except (ProjectArchived, KeyRevoked) as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "Saved. The gateway goes by it from now on.")
+            return leave_dialog(request, reverse("teams:gateway_key_list", args=[request.workspace.slug]))
+    context = {"key": key, "form": form}
+    return render(request, "teams/gateway_key_edit.html", context, status=422 if form.is_bound else 200)
 
 
 @requires(Right.OWN_GATEWAY_KEYS)

@@ -7,14 +7,17 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from catalog.regions import describe_regions
 from keys.models import KeyVersion, PromptKey
 from keys.services import keyring
 from teams.access import Right, WorkspaceRequest, requires
-from teams.forms import WorkspaceForm
+from teams.dialogs import leave_dialog
+from teams.forms import CallRulesForm, WorkspaceForm
 from teams.models import Workspace
-from teams.services import confirm_master_key_copy, dismiss_checklist, edit_workspace
+from teams.services import confirm_master_key_copy, dismiss_checklist, edit_call_rules, edit_workspace
 from usage.models import StoredExchange
 
 
@@ -39,11 +42,26 @@ def settings_page(request: WorkspaceRequest) -> HttpResponse:
         return redirect("teams:settings", workspace.slug)
     context = {
         "form": form,
+        "allowed_regions": describe_regions(workspace.allowed_regions),
         "master_keys": _master_keys(workspace),
         "stored_prompts": StoredExchange.objects.in_workspace(workspace).count(),
         "master_keys_file": "" if settings.MASTER_KEYS else settings.MASTER_KEYS_FILE,
     }
     return render(request, "teams/settings.html", context, status=422 if form.is_bound else 200)
+
+
+@requires(Right.MANAGE_WORKSPACE)
+def call_rules(request: WorkspaceRequest) -> HttpResponse:
+    """Where models may be called, and what the gateway does of its own accord."""
+    workspace = request.workspace
+    # With nothing ticked a browser posts no field of this form, which is an answer too.
+    posted = request.POST if request.method == "POST" else None
+    form = CallRulesForm(posted, initial={name: getattr(workspace, name) for name in CallRulesForm.base_fields})
+    if form.is_valid():
+        edit_call_rules(workspace, **form.cleaned_data, actor=request.user)
+        messages.success(request, "Saved. The gateway goes by it from now on.")
+        return leave_dialog(request, reverse("teams:settings", args=[workspace.slug]))
+    return render(request, "teams/call_rules.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
 @require_POST

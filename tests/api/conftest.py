@@ -26,6 +26,12 @@ class Api:
         data = "" if body is None else body
         return self.client.post(f"/api/v1{path}", data, content_type="application/json", headers=self._headers(headers))
 
+    def patch(self, path: str, body: Any) -> HttpResponse:
+        return self.client.patch(f"/api/v1{path}", body, content_type="application/json", headers=self._headers({}))
+
+    def delete(self, path: str) -> HttpResponse:
+        return self.client.delete(f"/api/v1{path}", headers=self._headers({}))
+
     def _headers(self, extra: dict[str, str]) -> dict[str, str]:
         bearer = {"authorization": f"Bearer {self.token}"} if self.token else {}
         return {**bearer, **self.headers, **extra}
