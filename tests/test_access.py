@@ -15,7 +15,7 @@ from catalog.services import sync_catalog
 from keys.services import add_version
 from providers.secret import Secret
 from teams.access import RIGHTS_OF, Right
-from teams.models import Role, User, Workspace
+from teams.models import Project, Role, User, Workspace
 from teams.services import setup_link
 from tests.factories import make_gateway_key, make_member, make_provider_key
 from tests.pages import signed_in, text_of
@@ -45,12 +45,19 @@ RIGHT_OF_PAGE: dict[str, Right] = {
     "keys:revoke": Right.MANAGE_PROVIDER_KEYS,
     "keys:rotate": Right.MANAGE_PROVIDER_KEYS,
     "keys:switch": Right.MANAGE_PROVIDER_KEYS,
+    "teams:call_rules": Right.MANAGE_WORKSPACE,
     "teams:checklist_dismiss": Right.MANAGE_WORKSPACE,
     "teams:first_request": Right.OWN_GATEWAY_KEYS,
     "teams:gateway_key_create": Right.OWN_GATEWAY_KEYS,
+    "teams:gateway_key_edit": Right.OWN_GATEWAY_KEYS,
     "teams:gateway_key_list": Right.OWN_GATEWAY_KEYS,
     "teams:gateway_key_revoke": Right.OWN_GATEWAY_KEYS,
     "teams:master_key_copied": Right.MANAGE_WORKSPACE,
+    "teams:project_archive": Right.MANAGE_PROJECTS,
+    "teams:project_create": Right.MANAGE_PROJECTS,
+    "teams:project_edit": Right.MANAGE_PROJECTS,
+    "teams:project_list": Right.READ_PROJECTS,
+    "teams:project_restore": Right.MANAGE_PROJECTS,
     "teams:settings": Right.MANAGE_WORKSPACE,
     "usage:csv": Right.READ_USAGE,
     "usage:month": Right.READ_USAGE,
@@ -67,6 +74,8 @@ SIGNED_IN = {"home", "account", "account_change_password", "account_reauthentica
 # The REST API's own description; all else of it wants a management key.
 OPEN_REST = {"api:openapi-json"}
 METHODS = ["get", "post"]
+# What stands in a path for one row of the workspace.
+IDS = {"key_id", "route_id", "project_id"}
 
 
 def named_patterns(
@@ -101,6 +110,7 @@ def values(request: pytest.FixtureRequest, workspace: Workspace, alice: User) ->
         "provider": "anthropic",
         "model": "claude-sonnet-4-6",
         "route_id": Route.objects.create(workspace=workspace, name="support").pk,
+        "project_id": Project.objects.create(workspace=workspace, name="Help centre").pk,
         "number": 2,
         "year": timezone.now().year,
         "month": timezone.now().month,
@@ -151,14 +161,14 @@ def test_for_another_tenant_no_page_exists(mallory: User, values: dict[str, Any]
     assert answer.status_code in (404, 405)
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if {"key_id", "route_id"}.intersection(ADDRESSES[name])])
+@pytest.mark.parametrize("name", [name for name in PAGES if IDS.intersection(ADDRESSES[name])])
 @pytest.mark.parametrize("method", METHODS)
 def test_what_belongs_to_another_tenant_is_the_same_as_nothing(
     mallory: User, values: dict[str, Any], name: str, method: str
 ) -> None:
     client = signed_in(mallory)
     here = {**values, "workspace": "umbrella"}
-    nothing = {**here, "provider_key": uuid4(), "gateway_key": uuid4(), "route_id": uuid4()}
+    nothing = {**here, "provider_key": uuid4(), "gateway_key": uuid4(), "route_id": uuid4(), "project_id": uuid4()}
 
     of_alice, of_nobody = (send(client, method, path_of(name, each)) for each in (here, nothing))
 
