@@ -390,6 +390,16 @@ def says(text: str) -> Check:
     return check
 
 
+def cites_the_document(reply: Reply) -> None:
+    [(text, title)] = reply.citations
+    assert text in SOURCE
+    assert title == "Colours"
+
+
+def ends_anyhow(reply: Reply) -> None:
+    assert not reply.calls
+
+
 def cites(*citations: tuple[str, str | None]) -> Check:
     def check(reply: Reply) -> None:
         assert list(reply.citations) == list(citations)
@@ -879,6 +889,10 @@ THINKING = (
     ),
 )
 
+SOURCE = "Grass is green. The sky is blue."
+COLOURS = {"type": "text", "media_type": "text/plain", "data": SOURCE}
+ENABLED = {"enabled": True}
+SOURCE_URL = f"data:text/plain,{SOURCE}"
 CITED = {
     "type": "char_location",
     "cited_text": "Grass is green.",
@@ -897,8 +911,22 @@ FOUND = {
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "sky"}}
 SEARCHED = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
 ANSWERS = (
+    *(
+        asked(
+            f"stop reason {reason}", f"{QUESTION} [[simulate: stop={reason}]]", stop_reason=reason, expects=ends_anyhow
+        )
+        for reason in ("pause_turn", "refusal", "model_context_window_exceeded")
+    ),
+    parts(
+        "citations of a document",
+        chat={"type": "file", "file": {"file_data": SOURCE_URL, "filename": "Colours"}, "citations": ENABLED},
+        responses={"type": "input_file", "file_data": SOURCE_URL, "filename": "Colours", "citations": ENABLED},
+        messages={"type": "document", "source": COLOURS, "title": "Colours", "citations": ENABLED},
+        sent=holds_block("document", **COLOURS),
+        expects=cites_the_document,
+    ),
     scripted(
-        "citations",
+        "citations of a document and a web page",
         {"type": "text", "text": "Look: "},
         {"type": "text", "text": "grass is green.", "citations": [CITED]},
         {"type": "text", "text": " The sky is blue.", "citations": [FOUND]},
@@ -906,25 +934,19 @@ ANSWERS = (
         expects=cites(("Grass is green.", "Colours"), ("The sky is blue.", "Sky")),
     ),
     scripted(
-        "refusal",
+        "refusal with its explanation",
         {"type": "text", "text": "I can't"},
         stop_reason="refusal",
         expects=says("I can't"),
         stop_details={"type": "refusal", "category": "cyber", "explanation": "It could do harm."},
     ),
     scripted(
-        "pause_turn",
+        "blocks of the provider's own tools",
         {"type": "text", "text": "Searching."},
         SEARCH,
         SEARCHED,
         stop_reason="pause_turn",
         expects=says("Searching."),
-    ),
-    scripted(
-        "model_context_window_exceeded",
-        {"type": "text", "text": "Once upon"},
-        stop_reason="model_context_window_exceeded",
-        expects=says("Once upon"),
     ),
 )
 
