@@ -42,7 +42,11 @@ class TierShown(RatesShown):
 
 
 class ModelShown(BaseModel):
-    """A model at one provider. ``is_callable`` is false where this gateway cannot call the provider yet."""
+    """A model at one provider. ``is_callable`` is false where this gateway cannot call the provider yet.
+
+    ``region`` is where it is served: null for wherever the provider sends the call, "regional" for the single region
+    that the provider key names. ``id`` and ``region`` together occur once.
+    """
 
     id: str
     provider: str
@@ -56,6 +60,8 @@ class ModelShown(BaseModel):
     max_output_tokens: int | None
     min_cacheable_tokens: int | None
     capabilities: list[str]
+    efforts: list[str]
+    structured_outputs: bool
     strengths: str
     best_for: str
     released_on: date | None
@@ -90,6 +96,8 @@ def _shown(entry: CatalogEntry) -> ModelShown:
         max_output_tokens=info.max_output_tokens,
         min_cacheable_tokens=info.min_cacheable_tokens,
         capabilities=sorted(info.capabilities),
+        efforts=list(info.efforts),
+        structured_outputs=info.structured_outputs,
         strengths=info.strengths,
         best_for=info.best_for,
         released_on=info.released_on,

@@ -1,5 +1,6 @@
 """Provider keys over the REST API: store, test, rotate and revoke; a secret goes in and never comes out."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -8,12 +9,13 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, BeforeValidator, SecretStr, WithJsonSchema
 
-from catalog.providers import PROVIDERS, CredentialField, Provider, SettingField
+from catalog.index import is_passable_id
+from catalog.providers import PROVIDERS, Provider
 from catalog.queries import load_index
-from keys.credentials import make_simulated_secret, read_credential
-from keys.models import KeyVersion, ProviderKey, TestCall
+from keys.credentials import CredentialInvalid, SettingInvalid, make_simulated_secret, read_credentials
+from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
 from keys.services import (
     NotCallable,
     add_version,
@@ -21,6 +23,7 @@ from keys.services import (
     promote_version,
     request_test_call,
     revoke_version,
+    use_provider_key_again,
     versions_with_same_secret,
 )
 from providers.secret import Secret
@@ -30,7 +33,19 @@ from usage.models import LastUse
 router = Router(tags=["Provider keys"])
 
 GRACES = {"0s": timedelta(0), "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
-Credentials = dict[str, SecretStr]
+
+
+def _as_text(value: Any) -> Any:
+    # A key file may come as the JSON object that it is.
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+CredentialValue = Annotated[
+    SecretStr,
+    BeforeValidator(_as_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "password", "writeOnly": True}, {"type": "object"}]}),
+]
+Credentials = dict[str, CredentialValue]
 When = Mapping[tuple[UUID, int], datetime]
 
 
@@ -78,6 +93,17 @@ class VersionCreated(VersionShown):
     warnings: list[str]
 
 
+class SetAsideShown(BaseModel):
+    """A version that the gateway leaves out until ``until``, for one model or (null) for all."""
+
+    version: int
+    model: str | None
+    outcome: str
+    detail: str
+    since: Timestamp
+    until: Timestamp
+
+
 class ProviderKeyShown(BaseModel):
     """A provider key with its versions, the newest first, and never a secret."""
 
@@ -92,6 +118,7 @@ class ProviderKeyShown(BaseModel):
     created_at: Timestamp
     active_version: int | None
     versions: list[VersionShown]
+    set_asides: list[SetAsideShown]
 
 
 class ProviderKeyCreated(ProviderKeyShown):
@@ -142,18 +169,20 @@ def provider_key_list(request: ApiRequest) -> ProviderKeyList:
 def provider_key_create(request: ApiRequest, body: NewProviderKey) -> ProviderKeyCreated:
     """Store a credential as version 1, in use at once; its free check is queued."""
     provider = _callable_provider(body.provider)
-    _refuse_unknown(body.settings, provider.setting_fields, provider=provider, group="settings")
     secret = _read_credentials(provider, body.credentials, base_url=body.base_url)
     warnings = _warn_of_same_secret(request, secret)
-    key = create_provider_key(
-        request.auth.workspace,
-        provider=provider.slug,
-        name=body.name,
-        secret=secret,
-        base_url=body.base_url,
-        key_settings=body.settings,
-        actor=request.auth,
-    )
+    try:
+        key = create_provider_key(
+            request.auth.workspace,
+            provider=provider.slug,
+            name=body.name,
+            secret=secret,
+            base_url=body.base_url,
+            key_settings=body.settings,
+            actor=request.auth,
+        )
+    except SettingInvalid as error:
+        raise ApiError(422, "invalid_request", str(error), field=f"settings.{error.field}") from None
     return ProviderKeyCreated(**_shown(key, {}), warnings=warnings)
 
 
@@ -181,6 +210,14 @@ def provider_key_test_calls(
     """Return the test calls of all versions, the newest first."""
     calls = TestCall.objects.filter(version__provider_key=_key(request, key_id)).select_related("version")
     return {"data": [call.as_dict() for call in calls[:limit]]}
+
+
+@router.post("/{key_id}/use-again", response={201: ProviderKeyShown})
+def provider_key_use_again(request: ApiRequest, key_id: UUID) -> ProviderKeyShown:
+    """Use what was set aside of this key again, at once; what still fails is set aside again."""
+    use_provider_key_again(_key(request, key_id), actor=request.auth)
+    key = _key(request, key_id)
+    return ProviderKeyShown(**_shown(key, _last_uses([key])))
 
 
 @router.get("/{key_id}/versions", response=VersionList)
@@ -217,7 +254,7 @@ def version_revoke(request: ApiRequest, key_id: UUID, number: int) -> VersionSho
 
 
 def _keys(request: ApiRequest) -> QuerySet[ProviderKey]:
-    return ProviderKey.objects.in_workspace(request.auth.workspace).prefetch_related("versions")
+    return ProviderKey.objects.in_workspace(request.auth.workspace).prefetch_related("versions", "set_asides")
 
 
 def _key(request: ApiRequest, key_id: UUID) -> ProviderKey:
@@ -243,23 +280,18 @@ def _read_credentials(provider: Provider, given: Credentials, *, base_url: str) 
     """Return the secret in ``given``. A simulated provider needs none and gets one made up."""
     if provider.is_simulated and not given:
         return make_simulated_secret()
-    _refuse_unknown(given, (_API_KEY,), provider=provider, group="credentials")
-    if _API_KEY.name not in given:
-        raise ApiError(422, "invalid_request", "This field is required.", field=f"credentials.{_API_KEY.name}")
-    return read_credential(provider.slug, given[_API_KEY.name].get_secret_value(), base_url=base_url)
-
-
-_API_KEY = CredentialField("api_key", "API key", "")
-
-
-def _refuse_unknown(
-    given: Iterable[str], fields: Iterable[CredentialField | SettingField], *, provider: Provider, group: str
-) -> None:
-    known = [field.name for field in fields]
+    known = [field.name for field in provider.credential_fields] or ["api_key"]
     for name in given:
         if name not in known:
-            taken = ", ".join(known) or f"no {group}"
-            raise ApiError(422, "invalid_request", f"{provider.name} takes {taken}.", field=f"{group}.{name}")
+            message = f"{provider.name} takes {', '.join(known)}."
+            raise ApiError(422, "invalid_request", message, field=f"credentials.{name}")
+    if not given:
+        raise ApiError(422, "invalid_request", "This field is required.", field=f"credentials.{known[0]}")
+    typed = {name: value.get_secret_value() for name, value in given.items()}
+    try:
+        return read_credentials(provider, typed, base_url=base_url)
+    except CredentialInvalid as error:
+        raise ApiError(422, "invalid_credential", str(error), field=f"credentials.{error.field}") from None
 
 
 def _warn_of_same_secret(request: ApiRequest, secret: Secret, *, but_not: ProviderKey | None = None) -> list[str]:
@@ -281,7 +313,10 @@ def _model_to_test(key: ProviderKey, body: NewTestCall) -> str:
         return ""
     if not body.model:
         raise ApiError(422, "invalid_request", "Name the model to send the message to.", field="model")
-    entry = load_index().find(key.provider, body.model.removeprefix(key.provider_info.prefix))
+    name = body.model.removeprefix(key.provider_info.prefix)
+    entry = load_index().find(key.provider, name)
+    if entry is None and is_passable_id(key.provider, name):
+        return name
     if entry is None:
         raise ApiError(422, "model_not_found", f"{key.provider_info.name} has no such model.", field="model")
     return entry.upstream_id
@@ -307,6 +342,18 @@ def _shown(key: ProviderKey, used_at: When) -> dict[str, Any]:
         "created_at": key.created_at,
         "active_version": active[0] if active else None,
         "versions": [_version_shown(version, used_at) for version in versions],
+        "set_asides": [_set_aside_shown(set_aside) for set_aside in key.set_asides.all()],
+    }
+
+
+def _set_aside_shown(set_aside: SetAside) -> dict[str, Any]:
+    return {
+        "version": set_aside.version,
+        "model": set_aside.model or None,
+        "outcome": set_aside.outcome,
+        "detail": set_aside.detail,
+        "since": set_aside.since,
+        "until": set_aside.until,
     }
 
 

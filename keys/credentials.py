@@ -237,11 +237,19 @@ def _read_aws(form: CredentialForm, filled: Mapping[str, str]) -> Secret:
 
 
 def _read_service_account(text: str) -> Secret:
+    """Return the key file with the fields that are used and no others: nothing else of it is ever needed."""
     try:
-        parse_service_account(text)
+        account = parse_service_account(text)
     except ServiceAccountRefused as error:
         raise CredentialInvalid(str(error), "service_account") from None
-    return Secret(text)
+    fields = {
+        "type": "service_account",
+        "project_id": account.project_id,
+        "private_key_id": account.private_key_id,
+        "private_key": account.private_key.reveal(),
+        "client_email": account.client_email,
+    }
+    return Secret(json.dumps(fields))
 
 
 def _project_of(secret: Secret) -> str:

@@ -1,60 +1,24 @@
-"""What people type about provider keys.
-
-A secret goes into a form and never comes out of one: its field is rendered empty whatever was typed. With scripts the
-field keeps its text all the same, for an answer of 422 replaces only the slots for errors (see base.html's
-``htmx-config`` and components/_form_attributes.html); without scripts it has to be pasted again.
-"""
+"""What people type about provider keys, beside the credentials themselves (see ``keys.credential_forms``)."""
 
 from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
+from catalog.index import is_passable_id
 from catalog.models import Offering
+from catalog.prices import IN_REGION
 from catalog.providers import Provider
-from keys.credentials import CredentialInvalid, OriginNotAllowed, check_base_url, make_simulated_secret, read_credential
+from keys.credential_forms import CredentialForm, read_settings_of, setting_form_fields
+from keys.credentials import OriginNotAllowed, check_base_url, make_simulated_secret
 from keys.models import ProviderKey
 from keys.services import allowed_origins
-from providers.secret import Secret
+from providers.base import Target
+from providers.registry import PROVIDER_APIS
 
 GRACE_CHOICES = [("0", "End it now"), ("1", "1 hour"), ("24", "24 hours"), ("168", "7 days")]
-
-
-class SecretField(forms.CharField):
-    """Text that no page ever shows again."""
-
-    def __init__(self, **options: Any) -> None:
-        # "off" and not "new-password": a password manager should neither fill nor offer to keep it.
-        attributes = {"autocomplete": "off", "spellcheck": "false", "data-secret": True, "data-1p-ignore": True}
-        widget = forms.PasswordInput(attrs=attributes, render_value=False)
-        super().__init__(strip=False, widget=widget, **options)
-
-
-class SecretForm(forms.Form):
-    """A form with a secret for one provider; ``cleaned_data["secret"]`` is a Secret, or None where none was typed."""
-
-    use_required_attribute = False
-
-    secret = SecretField(label="API key", error_messages={"required": "Paste the API key."})
-
-    def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.provider = provider
-        self.fields["secret"].label = f"{provider.name} API Key"
-        self.fields["secret"].widget.attrs["placeholder"] = provider.credential_fields[0].example
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        typed = values.pop("secret", "")
-        values["secret"] = self._read_secret(typed, base_url=values.get("base_url", "")) if typed else None
-        return values
-
-    def _read_secret(self, typed: str, *, base_url: str) -> Secret | None:
-        try:
-            return read_credential(self.provider.slug, typed, base_url=base_url)
-        except CredentialInvalid as error:
-            self.add_error("secret", str(error))
-            return None
+SMALLEST_FIRST = ("haiku", "nano", "mini")
 
 
 class BaseUrlMixin(forms.Form):
@@ -77,19 +41,28 @@ class BaseUrlMixin(forms.Form):
             raise forms.ValidationError(str(error)) from None
 
 
-class NewKeyForm(BaseUrlMixin, SecretForm):
-    """A provider key with its first secret."""
+class NewKeyForm(BaseUrlMixin, CredentialForm):
+    """A provider key with its first secret and its settings."""
 
     name = forms.CharField(
         label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
     )
 
-    field_order = ["name", "secret", "base_url"]
-
     def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
         super().__init__(*args, provider=provider, **options)
         self.fields["name"].widget.attrs["placeholder"] = f"{provider.name} Production"
         self.fields["base_url"].widget.attrs["placeholder"] = provider.default_origin
+        self.fields.update(setting_form_fields(provider))
+        if "project_id" in self.fields:
+            # The key file names it.
+            self.fields["project_id"].required = False
+        self.order_fields(["name", *(name for name in self.fields if name != "base_url")])
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        if values.get("secret") is not None:
+            values["settings"] = read_settings_of(self, self.provider, values["secret"])
+        return values
 
 
 class SimulatedSecretForm(forms.Form):
@@ -109,10 +82,10 @@ class NewSimulatedKeyForm(SimulatedSecretForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        return {**super().clean(), "base_url": ""}
+        return {**super().clean(), "base_url": "", "settings": {}}
 
 
-class EditKeyForm(BaseUrlMixin, SecretForm):
+class EditKeyForm(BaseUrlMixin, CredentialForm):
     """What can be changed about a provider key. The secret is asked for only when its calls move to a new origin."""
 
     name = forms.CharField(label="Name", max_length=100)
@@ -131,26 +104,29 @@ class EditKeyForm(BaseUrlMixin, SecretForm):
     )
     notes = forms.CharField(label="Notes", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
 
-    field_order = ["name", "order", "weight", "rotate_every_days", "notes", "base_url", "secret"]
     CHANGES = ("name", "order", "weight", "rotate_every_days", "notes", "base_url")
 
     def __init__(self, *args: Any, key: ProviderKey, **options: Any) -> None:
-        initial = {field: getattr(key, field) for field in self.CHANGES}
-        super().__init__(*args, provider=key.provider_info, initial=initial, **options)
+        initial = {field: getattr(key, field) for field in self.CHANGES} | key.settings
+        super().__init__(*args, provider=key.provider_info, is_required=False, initial=initial, **options)
         self.key = key
-        self.fields["secret"].required = False
-        self.fields["secret"].help_text = "Needed only when the base URL moves to another origin."
+        self.fields.update(setting_form_fields(self.provider))
+        if "project_id" in self.fields:
+            # The key file, which would tell it, is not at hand here.
+            self.fields["project_id"].help_text = ""
         self.fields["base_url"].widget.attrs["placeholder"] = key.provider_info.default_origin
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
+        values["settings"] = read_settings_of(self, self.provider)
         if values["secret"] and "base_url" in values and not self._moves(values["base_url"]):
-            self.add_error("secret", "The origin stays the same, so no secret is needed. To replace it, use Rotate.")
+            message = "The origin stays the same, so no secret is needed. To replace it, use Rotate."
+            self.add_error(self.first_credential_field, message)
         return values
 
     def changes(self) -> dict[str, Any]:
         """Return the new values of the fields that ``edit_provider_key`` sets."""
-        return {field: self.cleaned_data[field] for field in self.CHANGES}
+        return {field: self.cleaned_data[field] for field in (*self.CHANGES, "settings")}
 
     def _moves(self, base_url: str) -> bool:
         there = ProviderKey(provider=self.key.provider, base_url=base_url)
@@ -189,13 +165,50 @@ class DeleteForm(forms.Form):
 
 
 class MessageForm(forms.Form):
-    """Which model a test message goes to."""
+    """Which model a test message goes to: one that the key can call from where it is, or an id typed in."""
 
-    model = forms.ChoiceField(label="Model")
+    model = forms.CharField(label="Model", max_length=300)
 
     def __init__(self, *args: Any, key: ProviderKey, **options: Any) -> None:
         super().__init__(*args, **options)
-        offered = Offering.objects.listed().filter(provider=key.provider).select_related("model")
-        # The smallest model first: the message is there to see that it works.
-        ordered = sorted(offered, key=lambda each: ("haiku" not in each.model.slug, each.model.rank))
-        self.fields["model"].choices = [(each.upstream_id, each.model.name) for each in ordered]  # type: ignore[attr-defined]
+        self.key = key
+        self.offered = _models_to_try(key)
+        self.fields["model"].initial = next(iter(self.offered), "")
+
+    @property
+    def takes_any_id(self) -> bool:
+        """Whether the provider has models that no catalog lists."""
+        return is_passable_id(self.key.provider, "any-model")
+
+    def clean_model(self) -> str:
+        model: str = self.cleaned_data["model"]
+        if model not in self.offered and not is_passable_id(self.key.provider, model):
+            raise forms.ValidationError("Choose a model of this provider.")
+        return model
+
+
+def _models_to_try(key: ProviderKey) -> dict[str, str]:
+    """Return the upstream ids that ``key`` can call and what they are called, the smallest model first."""
+    now = timezone.now()
+    offered = Offering.objects.listed().filter(provider=key.provider).select_related("model")
+    in_use = [each for each in offered if each.retires_on is None or each.retires_on > now.date()]
+    # The message is there to see that the key works; the cheapest answer shows that.
+    in_use.sort(key=lambda each: (_size(each.model.slug), each.region == IN_REGION, each.model.rank, each.pk))
+    names: dict[str, str] = {}
+    for each in in_use:
+        if each.upstream_id not in names and _is_callable(key, each.upstream_id):
+            names[each.upstream_id] = f"{each.model.name}, {each.region}" if each.region else each.model.name
+    return names
+
+
+def _size(slug: str) -> int:
+    return next((rank for rank, word in enumerate(SMALLEST_FIRST) if word in slug), len(SMALLEST_FIRST))
+
+
+def _is_callable(key: ProviderKey, upstream_id: str) -> bool:
+    api, target = PROVIDER_APIS[key.provider], Target(key.url, key.settings)
+    try:
+        api.build_request(api.build_test_message(upstream_id, target), target)
+    except ValueError:
+        return False
+    return True

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from catalog.providers import PROVIDERS, Provider
 from keys.crypto import PromptKeyContext, SealContext, Sealed
-from providers.base import Outcome
+from providers.base import Outcome, Target
+from providers.registry import PROVIDER_APIS
 from teams.models import Workspace
 
 
@@ -65,6 +66,21 @@ class ProviderKey(models.Model):
     def url(self) -> str:
         """Where calls with this key go: its own address, else the provider's."""
         return self.base_url or self.provider_info.default_origin
+
+    @property
+    def address(self) -> str:
+        """The origin that model calls go to, as far as the settings tell it."""
+        api, target = PROVIDER_APIS[self.provider], Target(self.url, self.settings)
+        try:
+            return self.url or origin_of(api.build_request(api.build_test_message("model", target), target).url)
+        except ValueError:
+            return ""
+
+    @property
+    def shown_settings(self) -> list[tuple[str, str]]:
+        """The settings that are set, with their labels, for people."""
+        fields = self.provider_info.setting_fields
+        return [(field.label, self.settings[field.name]) for field in fields if self.settings.get(field.name)]
 
     @property
     def sealed_origin(self) -> str:
@@ -166,6 +182,11 @@ class SetAside(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_key} v{self.version}, {self.model or 'all models'}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is up: the next call is the probe."""
+        return self.until <= timezone.now()
 
 
 class TestCallQuerySet(models.QuerySet["TestCall"]):

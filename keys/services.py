@@ -5,40 +5,32 @@ by name on commit, and losing that message only delays it.
 """
 
 import logging
-import socket
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from keys.credentials import check_base_url
-from keys.crypto import CryptoError, Keyring, SealContext, load_keyring
-from keys.models import KeyVersion, ProviderKey, TestCall, origin_of
+from keys.calling import TestResult as TestResult
+from keys.calling import perform_test_call as perform_test_call
+from keys.credentials import check_base_url, hint_of, read_settings
+from keys.crypto import SealContext
+from keys.keyrings import keyring as keyring
+from keys.models import KeyVersion, ProviderKey, TestCall
 from keys.set_asides import clear_set_aside as clear_set_aside
 from keys.set_asides import end_disproved, end_set_asides, end_set_asides_of_version
 from keys.set_asides import note_set_aside as note_set_aside
-from providers.base import Answer, ModelCall, Outbound, Outcome, ProviderAPI, Target, TokenCounts, UnreadableAnswer
-from providers.registry import PROVIDER_APIS
+from providers.base import Outcome
 from providers.secret import Secret
 from teams.audit import Actor, record_event
 from teams.models import Workspace
 
 logger = logging.getLogger(__name__)
 
-TEST_CALL_STEP_TIMEOUT_S = 10.0
-TEST_CALL_ANSWER_TIMEOUT_S = 20.0
-LONGEST_TEST_ANSWER = 10 * 1024 * 1024
-SIMULATOR_START_S = 10.0
 # A call still marked as running after this long lost its worker.
 TEST_CALL_LOST_AFTER = timedelta(seconds=60)
 
@@ -63,12 +55,6 @@ class NotCallable(KeysError):
     """The gateway cannot call this provider yet."""
 
 
-@cache
-def keyring() -> Keyring:
-    """Return the configured master keys."""
-    return load_keyring(settings.MASTER_KEYS, settings.MASTER_KEYS_FILE)
-
-
 def allowed_origins() -> frozenset[str]:
     """Return the origins, beside each provider's own, that keys may be sent to."""
     return frozenset(settings.ALLOWED_ORIGINS)
@@ -87,17 +73,17 @@ def create_provider_key(
 ) -> ProviderKey:
     """Store a credential as version 1, in use at once, and queue its free check.
 
-    Raises NameTaken, NotCallable or OriginNotAllowed.
+    Raises NameTaken, NotCallable, OriginNotAllowed or SettingInvalid.
     """
     key = ProviderKey(
         workspace=workspace,
         provider=provider,
         name=name,
         base_url=check_base_url(provider, base_url, allowed_origins=allowed_origins()),
-        settings=dict(key_settings or {}),
     )
     if not key.provider_info.is_callable:
         raise NotCallable(f"{key.provider_info.name} is coming; the gateway cannot call it yet.")
+    key.settings = read_settings(key.provider_info, key_settings or {}, secret)
     last = ProviderKey.objects.in_workspace(workspace).filter(provider=provider).aggregate(last=Max("order"))["last"]
     key.order = 0 if last is None else last + 1
     _save_named(key)
@@ -175,13 +161,14 @@ def edit_provider_key(
     """Set the fields in ``changes``: name, base_url, settings, order, weight, notes, rotate_every_days.
 
     A base URL of another origin needs ``secret`` again, which becomes a new version in use.
-    Raises NameTaken, OriginNotAllowed or SecretRequired.
+    Raises NameTaken, OriginNotAllowed, SecretRequired or SettingInvalid.
     """
     key = _locked(key)
     before, origin_before = _shown(key), key.sealed_origin
     for name, value in changes.items():
         setattr(key, name, value)
     key.base_url = check_base_url(key.provider, key.base_url, allowed_origins=allowed_origins())
+    key.settings = read_settings(key.provider_info, key.settings)
     moved = key.sealed_origin != origin_before
     if moved and secret is None:
         raise SecretRequired("Paste the API key again: a stored key is never sent to a new address.")
@@ -290,43 +277,6 @@ def claim_test_call(call_id: str) -> TestCall | None:
     return TestCall.objects.select_related("version__provider_key__workspace").get(pk=call_id)
 
 
-@dataclass(frozen=True)
-class TestResult:
-    """What a test call found out."""
-
-    __test__ = False
-
-    outcome: Outcome
-    message: str
-    latency_ms: int
-    status: int | None = None
-    upstream_request_id: str = ""
-    counts: TokenCounts = field(default_factory=TokenCounts)
-
-
-def perform_test_call(call: TestCall) -> TestResult:
-    """Make the call and say how it went; nothing is stored. Any failure is an outcome, not an exception."""
-    version = call.version
-    key = version.provider_key
-    try:
-        secret = keyring().open(version.sealed, version.seal_context)
-    except CryptoError:
-        return TestResult(Outcome.MISCONFIGURED, "This secret cannot be opened any more. Rotate: paste it again.", 0)
-    api, target = PROVIDER_APIS[key.provider], Target(key.url, key.settings)
-    message = None if call.kind == TestCall.Kind.CHECK else api.build_test_message(call.model, target)
-    outbound = api.build_request(message, target) if message else api.build_check(target)
-    if key.provider_info.is_simulated:
-        _wait_for_simulator(origin_of(key.url))
-    started = time.monotonic()
-    try:
-        response = _send(api, outbound, secret)
-    except httpx.TimeoutException:
-        return TestResult(Outcome.TIMEOUT, _ADVICE[Outcome.TIMEOUT], _since(started))
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return TestResult(Outcome.UNREACHABLE, _unreachable(origin_of(key.url)), _since(started))
-    return _read_answer(api, call, message, response, latency_ms=_since(started))
-
-
 @transaction.atomic
 def finish_test_call(call: TestCall, result: TestResult) -> TestCall:
     """Store what ``perform_test_call`` found."""
@@ -339,103 +289,6 @@ def finish_test_call(call: TestCall, result: TestResult) -> TestCall:
     if result.outcome == Outcome.OK:
         end_disproved(call)
     return call
-
-
-_ADVICE: dict[Outcome, str] = {
-    Outcome.INVALID_CREDENTIAL: "The provider does not know this key. Paste it again, or make a new one.",
-    Outcome.NO_PERMISSION: "The provider knows this key but forbids the call. Check its permissions there.",
-    Outcome.MODEL_NOT_AVAILABLE: "The provider does not offer this model to this key. Choose another model.",
-    Outcome.NO_CREDIT: "The account has no credit left. Add credit on the provider's billing page.",
-    Outcome.RATE_LIMITED: "The key works, but its rate limit is used up. Try again in a minute.",
-    Outcome.OVERLOADED: "The provider is overloaded. The key may be fine; try again in a few minutes.",
-    Outcome.TIMEOUT: "The provider did not answer in time. Try again; if it stays so, check your network.",
-    Outcome.PROVIDER_ERROR: "The provider failed on its side. Try again in a few minutes.",
-    Outcome.INVALID_REQUEST: "The provider refused the request itself. Check the base URL.",
-}
-
-
-def _unreachable(origin: str) -> str:
-    return f"{origin} cannot be reached from this server. Check the address, DNS and firewall."
-
-
-def _wait_for_simulator(origin: str) -> None:
-    """Return once ``origin`` takes connections, or after SIMULATOR_START_S: its process starts with its first key."""
-    parts = urlsplit(origin)
-    deadline = time.monotonic() + SIMULATOR_START_S
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-
-
-def _send(api: ProviderAPI, outbound: Outbound, secret: Secret) -> httpx.Response:
-    # No redirects and no proxies from the environment: the key goes to the allowed origin or nowhere.
-    with httpx.Client(timeout=TEST_CALL_STEP_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
-        request = client.build_request(
-            outbound.method,
-            outbound.url,
-            headers={**outbound.headers, "accept-encoding": "identity"},
-            content=outbound.body or None,
-        )
-        response = client.send(request, auth=_CredentialAuth(api, outbound, secret), stream=True)
-        try:
-            return httpx.Response(response.status_code, headers=response.headers, content=_read_all(response))
-        finally:
-            response.close()
-
-
-def _read_all(response: httpx.Response) -> bytes:
-    # httpx limits each read; an answer that comes in drops is limited as a whole here.
-    deadline, body = time.monotonic() + TEST_CALL_ANSWER_TIMEOUT_S, b""
-    for chunk in response.iter_raw():
-        body += chunk
-        if time.monotonic() > deadline or len(body) > LONGEST_TEST_ANSWER:
-            raise httpx.ReadTimeout("The answer does not end.")
-    return body
-
-
-class _CredentialAuth(httpx.Auth):
-    """Adds the credential at the moment of sending, so that no request object holds it before."""
-
-    def __init__(self, api: ProviderAPI, outbound: Outbound, secret: Secret) -> None:
-        self._api, self._outbound, self._secret = api, outbound, secret
-
-    def auth_flow(self, request: httpx.Request) -> Any:
-        request.headers.update(self._api.authorize(self._outbound, self._secret))
-        yield request
-
-
-def _read_answer(
-    api: ProviderAPI, call: TestCall, message: ModelCall | None, response: httpx.Response, *, latency_ms: int
-) -> TestResult:
-    request_id = next(filter(None, map(response.headers.get, api.request_id_headers)), "")
-    status = response.status_code
-    if status >= 300:
-        outcome, _ = api.classify_error(status, response.content)
-        if status < 400:
-            outcome = Outcome.MISCONFIGURED
-        advice = _ADVICE.get(outcome, "This address answers with a redirect, which is never followed. Check it.")
-        return TestResult(outcome, advice, latency_ms, status, request_id)
-    try:
-        if message is None:
-            sentence = f"Checked in {latency_ms} ms; {api.read_check(response.content)}."
-            return TestResult(Outcome.OK, sentence, latency_ms, status, request_id)
-        answer = api.read_answer(message, response.content)
-    except UnreadableAnswer:
-        answer = Answer(b"", TokenCounts())
-    if not answer.model and not answer.counts.is_known:
-        sentence = "Something answers there, but not like the provider's API. Check the base URL."
-        return TestResult(Outcome.MISCONFIGURED, sentence, latency_ms, status, request_id)
-    return TestResult(
-        Outcome.OK, f"{call.model} answered in {latency_ms} ms.", latency_ms, status, request_id, answer.counts
-    )
-
-
-def _since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
 
 
 def _locked(key: ProviderKey) -> ProviderKey:
@@ -461,7 +314,7 @@ def _add_version(key: ProviderKey, secret: Secret, *, state: KeyVersion.State) -
         ciphertext=sealed.ciphertext,
         wrapped_data_key=sealed.wrapped_data_key,
         master_key_id=sealed.master_key_id,
-        hint=secret.reveal()[-4:],
+        hint=hint_of(key.provider, secret),
         fingerprint=keyring().fingerprint(secret, key.workspace_id),
         promoted_at=timezone.now() if state == KeyVersion.State.ACTIVE else None,
     )

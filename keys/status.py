@@ -1,9 +1,9 @@
 """In which state a provider key is, in a word and a reason. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from keys.models import KeyVersion, ProviderKey, TestCall
+from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
 from providers.base import Outcome
 
 
@@ -46,16 +46,33 @@ def status_of_call(call: TestCall | None) -> Status:
     return Status(tone, word, call.message)
 
 
+def status_of_set_aside(set_aside: SetAside) -> Status:
+    """Return why a version is left out, for all models or for one."""
+    tone, word = _OUTCOMES[set_aside.outcome]
+    return Status("bad" if not set_aside.model else tone, f"Set aside: {word.lower()}", set_aside.detail)
+
+
 def status_of_key(
-    key: ProviderKey, in_use: KeyVersion | None, last_call: TestCall | None, *, master_key_ids: Collection[str]
+    key: ProviderKey,
+    in_use: KeyVersion | None,
+    last_call: TestCall | None,
+    *,
+    master_key_ids: Collection[str],
+    set_asides: Iterable[SetAside] = (),
 ) -> Status:
-    """Return the state of ``key``; ``last_call`` is the newest one made with the version ``in_use``."""
+    """Return the state of ``key``; ``last_call`` is the newest one made with the version ``in_use``.
+
+    What the gateway saw when it called (``set_asides``) says more than a check did.
+    """
     if not key.enabled:
         return Status("", "Disabled", "The gateway does not use it until it is enabled.")
     if in_use is None:
         return Status("bad", "No secret in use", "Rotate: paste a secret and switch to it.")
     if in_use.master_key_id not in master_key_ids:
         return Status("bad", "Cannot be opened", "Its master key is not configured. Rotate: paste the secret again.")
+    for set_aside in set_asides:
+        if set_aside.version == in_use.number and not set_aside.model:
+            return status_of_set_aside(set_aside)
     return status_of_call(last_call)
 
 

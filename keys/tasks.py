@@ -15,7 +15,8 @@ from keys.services import (
     perform_test_call,
     publish_waiting_test_calls,
 )
-from providers.base import Outcome
+from providers.base import Outcome, Target
+from providers.registry import PROVIDER_APIS
 from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, uuid7
 from usage.services import record_attempts
 
@@ -51,17 +52,18 @@ def end_drained() -> None:
 def _opened(call: TestCall) -> AttemptOpened:
     key = call.version.provider_key
     offering = load_index().find(key.provider, call.model)
+    api, target = PROVIDER_APIS[key.provider], Target(key.url, key.settings)
     return AttemptOpened(
         id=uuid7(),
         request_id=str(call.pk),
         kind="test",
-        dialect="messages",
+        dialect=api.build_test_message(call.model, target).shape,
         workspace=key.workspace_id,
         gateway_key=None,
         provider_key=key.pk,
         provider_key_version=call.version.number,
         provider=key.provider,
-        region="",
+        region=api.region_of(call.model, target),
         model_asked=f"{PROVIDERS[key.provider].prefix}{call.model}",
         model=offering.model if offering else call.model,
         stream=False,

@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:key_id>/check/", detail.key_check, name="check"),
     path("<uuid:key_id>/message/", detail.key_message, name="message"),
     path("<uuid:key_id>/edit/", detail.key_edit, name="edit"),
+    path("<uuid:key_id>/use-again/", detail.key_use_again, name="use_again"),
     path("<uuid:key_id>/enable/", detail.key_enable, name="enable"),
     path("<uuid:key_id>/disable/", detail.key_disable, name="disable"),
     path("<uuid:key_id>/delete/", detail.key_delete, name="delete"),

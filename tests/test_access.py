@@ -45,6 +45,7 @@ RIGHT_OF_PAGE: dict[str, Right] = {
     "keys:revoke": Right.MANAGE_PROVIDER_KEYS,
     "keys:rotate": Right.MANAGE_PROVIDER_KEYS,
     "keys:switch": Right.MANAGE_PROVIDER_KEYS,
+    "keys:use_again": Right.MANAGE_PROVIDER_KEYS,
     "teams:call_rules": Right.MANAGE_WORKSPACE,
     "teams:checklist_dismiss": Right.MANAGE_WORKSPACE,
     "teams:first_request": Right.OWN_GATEWAY_KEYS,

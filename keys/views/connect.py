@@ -54,7 +54,7 @@ def key_connected(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Say that the key is stored and how its first check goes; the page asks again until it is done."""
     key = find_key(request, key_id)
     call = TestCall.objects.filter(version__provider_key=key).order_by("-queued_at").first()
-    context = {"key": key, "call": call, "status": status_of_call(call)}
+    context = {"key": key, "provider": key.provider_info, "call": call, "status": status_of_call(call)}
     response = render(request, "keys/connected.html", context)
     return trigger_client_event(response, KEYS_CHANGED) if request.htmx else response
 
@@ -70,7 +70,7 @@ def _new_key_form(request: WorkspaceRequest, info: Provider) -> NewKeyForm | New
     data = request.POST or None
     if info.is_simulated:
         return NewSimulatedKeyForm(data, initial={"name": info.name})
-    return NewKeyForm(data, provider=info)
+    return NewKeyForm(data, request.FILES or None, provider=info)
 
 
 def _create(request: WorkspaceRequest, info: Provider, form: NewKeyForm | NewSimulatedKeyForm) -> ProviderKey | None:
@@ -81,6 +81,7 @@ def _create(request: WorkspaceRequest, info: Provider, form: NewKeyForm | NewSim
             name=form.cleaned_data["name"],
             secret=form.cleaned_data["secret"],
             base_url=form.cleaned_data["base_url"],
+            key_settings=form.cleaned_data["settings"],
             actor=request.user,
         )
     except NameTaken as error:

@@ -23,6 +23,7 @@ from keys.services import (
     edit_provider_key,
     request_test_call,
     set_provider_key_enabled,
+    use_provider_key_again,
 )
 from keys.status import Status, status_of_call, word_of_version
 from keys.views.finding import find_key
@@ -100,18 +101,28 @@ def key_message(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 def key_edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Change everything but the secret, which is asked for only when the key moves to another origin."""
     key = find_key(request, key_id)
-    form = EditKeyForm(request.POST or None, key=key)
+    form = EditKeyForm(request.POST or None, request.FILES or None, key=key)
     if form.is_valid():
         try:
             edit_provider_key(key, changes=form.changes(), secret=form.cleaned_data["secret"], actor=request.user)
         except NameTaken as error:
             form.add_error("name", str(error))
         except SecretRequired as error:
-            form.add_error("secret", str(error))
+            form.add_error(form.first_credential_field, str(error))
         else:
             messages.success(request, "Saved.")
             return leave_dialog(request, key.get_absolute_url())
     return render(request, "keys/edit.html", {"key": key, "form": form}, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@requires(Right.MANAGE_PROVIDER_KEYS)
+def key_use_again(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
+    """Let the gateway call with all that it had set aside of this key."""
+    key = find_key(request, key_id)
+    use_provider_key_again(key, actor=request.user)
+    messages.success(request, f"“{key.name}” is used again. What still fails is set aside again.")
+    return redirect(key)
 
 
 @require_POST

@@ -1,5 +1,6 @@
 """BYOK: the providers, and the named keys of each."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.providers import PROVIDERS, Provider
-from keys.models import KeyVersion, ProviderKey, TestCall
+from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
 from keys.services import keyring
-from keys.status import Status, status_of_key
+from keys.status import Status, status_of_key, status_of_set_aside
 from teams.access import Right, WorkspaceRequest, requires
 from teams.models import Workspace
 from usage.models import LastUse
@@ -38,6 +39,15 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class SetAsideRow:
+    """What the gateway leaves out for now. ``is_state`` is true where the key's own state says why already."""
+
+    set_aside: SetAside
+    status: Status
+    is_state: bool
+
+
+@dataclass(frozen=True)
 class KeyRow:
     """A provider key as the list shows it. ``cost_usd`` is that of the last 30 days."""
 
@@ -48,6 +58,7 @@ class KeyRow:
     last_used_at: datetime | None
     cost_usd: Decimal
     has_draft: bool
+    set_asides: list["SetAsideRow"]
 
     @property
     def age_days(self) -> int | None:
@@ -143,6 +154,7 @@ def key_rows(workspace: Workspace, keys: list[ProviderKey]) -> list[KeyRow]:
         .values_list("key_id", "last")
     )
     costs = costs_by_key(workspace)
+    set_asides = _set_asides(keys)
     ids = keyring().ids
     rows = []
     for key in keys:
@@ -153,10 +165,11 @@ def key_rows(workspace: Workspace, keys: list[ProviderKey]) -> list[KeyRow]:
                 key=key,
                 in_use=version,
                 last_call=call,
-                status=status_of_key(key, version, call, master_key_ids=ids),
+                status=status_of_key(key, version, call, master_key_ids=ids, set_asides=set_asides[key.pk]),
                 last_used_at=used.get(key.pk),
                 cost_usd=costs.get(str(key.pk), Decimal(0)),
                 has_draft=key.pk in drafts,
+                set_asides=[_set_aside_row(each, version) for each in set_asides[key.pk]],
             )
         )
     return rows
@@ -182,6 +195,19 @@ def _versions(keys: list[ProviderKey]) -> tuple[dict[UUID, KeyVersion], set[UUID
         else:
             drafts.add(version.provider_key_id)
     return in_use, drafts
+
+
+def _set_aside_row(set_aside: SetAside, in_use: KeyVersion | None) -> SetAsideRow:
+    is_state = in_use is not None and in_use.number == set_aside.version and not set_aside.model
+    return SetAsideRow(set_aside, status_of_set_aside(set_aside), is_state)
+
+
+def _set_asides(keys: list[ProviderKey]) -> Mapping[UUID, list[SetAside]]:
+    """Return what is left out of each key; of a disabled one it does not matter."""
+    noted: dict[UUID, list[SetAside]] = defaultdict(list)
+    for each in SetAside.objects.filter(provider_key__in=[key for key in keys if key.enabled]):
+        noted[each.provider_key_id].append(each)
+    return noted
 
 
 def _last_calls(versions: Collection[KeyVersion]) -> dict[int, TestCall]:

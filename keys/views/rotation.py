@@ -7,9 +7,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
-from catalog.providers import Provider
-from keys.forms import SecretForm, SimulatedSecretForm, SwitchForm
-from keys.models import KeyVersion
+from keys.credential_forms import CredentialForm
+from keys.forms import SimulatedSecretForm, SwitchForm
+from keys.models import KeyVersion, ProviderKey
 from keys.services import VersionRevoked, add_version, promote_version, revoke_version, versions_with_same_secret
 from keys.status import status_of_call
 from keys.views.finding import find_key, find_version
@@ -22,7 +22,7 @@ from teams.dialogs import leave_dialog
 def key_rotate(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Store a new secret as a draft and check it; traffic stays on the version in use until the switch."""
     key = find_key(request, key_id)
-    form = _secret_form(request, key.provider_info)
+    form = _secret_form(request, key)
     same_secret: list[KeyVersion] = []
     if form.is_valid():
         if "save_anyway" not in request.POST:
@@ -34,10 +34,12 @@ def key_rotate(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     return render(request, "keys/rotate.html", context, status=422 if form.is_bound else 200)
 
 
-def _secret_form(request: WorkspaceRequest, provider: Provider) -> SecretForm | SimulatedSecretForm:
+def _secret_form(request: WorkspaceRequest, key: ProviderKey) -> CredentialForm | SimulatedSecretForm:
     # A simulated key's form has no fields: only the method tells whether it was sent.
     data = request.POST if request.method == "POST" else None
-    return SimulatedSecretForm(data) if provider.is_simulated else SecretForm(data, provider=provider)
+    if key.provider_info.is_simulated:
+        return SimulatedSecretForm(data)
+    return CredentialForm(data, request.FILES or None, provider=key.provider_info, base_url=key.base_url)
 
 
 @requires(Right.MANAGE_PROVIDER_KEYS)

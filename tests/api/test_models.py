@@ -13,11 +13,16 @@ from tests.api.conftest import Api
 @pytest.fixture
 def models(api: Api) -> dict[str, Any]:
     sync_catalog()
-    return {model["id"]: model for model in api.get("/models").json()["data"]}
+    return {model["id"]: model for model in reversed(api.get("/models").json()["data"])}
 
 
-def test_lists_every_offering_by_its_model_string(models: dict[str, Any]) -> None:
-    assert list(models) == [entry.model_string for entry in load_index().entries]
+def test_lists_every_offering_by_its_model_string(api: Api) -> None:
+    sync_catalog()
+
+    listed = [(model["id"], model["region"]) for model in api.get("/models").json()["data"]]
+
+    assert listed == [(entry.model_string, entry.region or None) for entry in load_index().entries]
+    assert len(listed) == len(set(listed))
 
 
 def test_shows_the_five_prices_as_decimal_strings(models: dict[str, Any]) -> None:
@@ -33,13 +38,16 @@ def test_shows_the_five_prices_as_decimal_strings(models: dict[str, Any]) -> Non
     assert all(isinstance(price, str) for price in prices.values())
 
 
-def test_says_what_cannot_be_called_yet(models: dict[str, Any]) -> None:
-    assert models["anthropic/claude-sonnet-4-6"]["is_callable"] is True
-    assert models["aws/anthropic/claude-sonnet-4-6"]["is_callable"] is False
+def test_says_which_efforts_a_model_takes_and_whether_it_enforces_a_schema(models: dict[str, Any]) -> None:
+    model = models["aws/anthropic/claude-sonnet-4-6"]
+
+    assert (model["efforts"], model["structured_outputs"]) == (["low", "medium", "high", "max"], True)
+    assert model["is_callable"] is True
+    assert models["anthropic/claude-3-haiku"]["efforts"] == []
 
 
 def test_can_be_asked_for_one_provider(api: Api, models: dict[str, Any]) -> None:
     shown = api.get("/models", {"provider": "google"}).json()["data"]
 
     assert {model["provider"] for model in shown} == {"google"}
-    assert len(shown) == len([model for model in models.values() if model["provider"] == "google"])
+    assert {model["id"] for model in shown} == {name for name in models if name.startswith("google/")}

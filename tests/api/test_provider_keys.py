@@ -1,5 +1,8 @@
 """Provider keys over the REST API: the contract's names, and that a secret never comes back."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,12 +11,15 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from catalog.providers import PROVIDERS
 from catalog.services import sync_catalog
 from keys.models import KeyVersion, ProviderKey, TestCall
-from keys.services import keyring
+from keys.services import keyring, note_set_aside
+from providers.base import Outcome
 from teams.models import Workspace
 from tests.api.conftest import Api
 from tests.factories import PLAINTEXT, make_provider_key
+from tests.providers.vertex_keys import key_file
 from usage.models import LastUse
 
 NEW_PLAINTEXT = "sk-ant-api03-the-one-that-follows-9876543210"
@@ -83,7 +89,7 @@ def test_the_same_secret_twice_gets_a_warning(api: Api) -> None:
     ("change", "code", "field"),
     [
         ({"provider": "nobody"}, "invalid_request", "provider"),
-        ({"provider": "aws"}, "provider_not_available", "provider"),
+        ({"provider": "aws"}, "invalid_request", "credentials.api_key"),
         ({"provider": 5}, "invalid_request", "provider"),
         ({"name": ""}, "invalid_request", "name"),
         ({"name": "  "}, "invalid_request", "name"),
@@ -118,11 +124,194 @@ def test_a_bad_value_is_named_and_stores_nothing(api: Api, change: dict[str, Any
     assert not ProviderKey.objects.exists()
 
 
-def test_a_provider_that_is_coming_is_told_with_what_it_will_need(api: Api) -> None:
-    message = api.post("/provider-keys", BODY | {"provider": "aws"}).json()["error"]["message"]
+def test_a_provider_that_is_coming_is_told_with_what_it_will_need(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROVIDERS, "aws", replace(PROVIDERS["aws"], is_callable=False))
 
-    assert "AWS Bedrock is coming" in message
-    assert "Access key ID" in message
+    answer = api.post("/provider-keys", BODY | {"provider": "aws"})
+
+    assert error_of(answer) == (422, "provider_not_available", "provider")
+    assert "AWS Bedrock is coming" in answer.json()["error"]["message"]
+    assert "Access key" in answer.json()["error"]["message"]
+
+
+# Other providers
+
+AWS_KEY = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+AWS: dict[str, Any] = {
+    "provider": "aws",
+    "name": "Bedrock",
+    "credentials": AWS_KEY,
+    "settings": {"region": "eu-central-1"},
+}
+GOOGLE: dict[str, Any] = {
+    "provider": "google",
+    "name": "Vertex",
+    "credentials": {"service_account": json.loads(key_file())},
+    "settings": {"project_id": "my-project", "location": "europe-west1"},
+}
+OPENAI: dict[str, Any] = {
+    "provider": "openai",
+    "name": "OpenAI",
+    "credentials": {"api_key": "sk-proj-0123456789abcdefghij"},
+}
+
+
+def stored() -> str:
+    version = KeyVersion.objects.select_related("provider_key").get()
+    return keyring().open(version.sealed, version.seal_context).reveal()
+
+
+def test_an_access_key_of_aws_is_stored_whole(api: Api) -> None:
+    shown = api.post("/provider-keys", AWS).json()
+
+    assert json.loads(stored()) == AWS_KEY
+    assert shown["settings"] == {"region": "eu-central-1"}
+    assert shown["versions"][0]["hint"] == "MPLE"
+
+
+def test_a_bedrock_api_key_is_stored_as_such(api: Api) -> None:
+    token = "ABSK" + "x" * 40 + "WXYZ"
+
+    shown = api.post("/provider-keys", AWS | {"credentials": {"bearer_token": token}}).json()
+
+    assert json.loads(stored()) == {"bearer_token": token}
+    assert shown["versions"][0]["hint"] == "WXYZ"
+
+
+@pytest.mark.parametrize("form", [json.loads, str], ids=["object", "text"])
+def test_a_service_account_comes_as_an_object_or_as_text(api: Api, form: Callable[[str], Any]) -> None:
+    answer = api.post("/provider-keys", GOOGLE | {"credentials": {"service_account": form(key_file())}})
+
+    assert answer.status_code == 201
+    assert json.loads(stored())["client_email"] == json.loads(key_file())["client_email"]
+    assert answer.json()["versions"][0]["hint"] == "4567"
+    assert "PRIVATE KEY" not in answer.content.decode()
+
+
+def test_a_service_account_brings_its_project(api: Api) -> None:
+    shown = api.post("/provider-keys", GOOGLE | {"settings": {"location": "global"}}).json()
+
+    assert shown["settings"] == {"project_id": "example-project", "location": "global"}
+
+
+def test_only_what_is_used_of_a_key_file_is_stored(api: Api) -> None:
+    hostile = json.loads(key_file(token_uri="https://evil.test/token", surplus="x" * 100))
+
+    api.post("/provider-keys", GOOGLE | {"credentials": {"service_account": hostile}})
+
+    assert "evil.test" not in stored()
+    assert set(json.loads(stored())) == {"type", "project_id", "private_key_id", "private_key", "client_email"}
+
+
+def test_openai_takes_a_key_and_another_server_by_its_base_url(api: Api, settings: Any) -> None:
+    settings.ALLOWED_ORIGINS = frozenset([PROXY])
+    other = OPENAI | {"name": "Other", "base_url": f"{PROXY}/v1", "credentials": {"api_key": "any-key-of-theirs"}}
+
+    assert api.post("/provider-keys", OPENAI).status_code == 201
+    assert api.post("/provider-keys", other | {"settings": {"responses": "no"}}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "change", "code", "field"),
+    [
+        (AWS, {"credentials": {}}, "invalid_request", "credentials.access_key_id"),
+        (AWS, {"credentials": {"api_key": "x"}}, "invalid_request", "credentials.api_key"),
+        (
+            AWS,
+            {"credentials": {"access_key_id": AWS_KEY["access_key_id"]}},
+            "invalid_credential",
+            "credentials.secret_access_key",
+        ),
+        (
+            AWS,
+            {"credentials": AWS_KEY | {"bearer_token": "ABSKcanary-canary-canary"}},
+            "invalid_credential",
+            "credentials.bearer_token",
+        ),
+        (
+            AWS,
+            {"credentials": AWS_KEY | {"secret_access_key": "secret canary"}},
+            "invalid_credential",
+            "credentials.secret_access_key",
+        ),
+        (
+            AWS,
+            {"credentials": AWS_KEY | {"access_key_id": "ASIAIOSFODNN7EXAMPLE"}},
+            "invalid_credential",
+            "credentials.access_key_id",
+        ),
+        (AWS, {"settings": {}}, "invalid_request", "settings.region"),
+        (AWS, {"settings": {"region": "mars-north-1"}}, "invalid_request", "settings.region"),
+        (AWS, {"settings": {"region": "evil.test/"}}, "invalid_request", "settings.region"),
+        (
+            AWS,
+            {"settings": {"region": "eu-central-1", "inference_profile": "x"}},
+            "invalid_request",
+            "settings.inference_profile",
+        ),
+        (AWS, {"settings": {"region": "eu-central-1", "zone": "a"}}, "invalid_request", "settings.zone"),
+        (
+            GOOGLE,
+            {"credentials": {"service_account": {"type": "authorized_user", "refresh_token": "canary"}}},
+            "invalid_credential",
+            "credentials.service_account",
+        ),
+        (
+            GOOGLE,
+            {"credentials": {"service_account": "AIzaSy-canary-canary"}},
+            "invalid_credential",
+            "credentials.service_account",
+        ),
+        (GOOGLE, {"credentials": {"service_account": []}}, "invalid_request", "credentials.service_account"),
+        (GOOGLE, {"settings": {}}, "invalid_request", "settings.location"),
+        (GOOGLE, {"settings": {"location": "evil.test/"}}, "invalid_request", "settings.location"),
+        (
+            GOOGLE,
+            {"settings": {"location": "global", "project_id": "../x"}},
+            "invalid_request",
+            "settings.project_id",
+        ),
+        (
+            OPENAI,
+            {"credentials": {"api_key": "sk-ant-api03-canary-canary-canary"}},
+            "invalid_credential",
+            "credentials.api_key",
+        ),
+        (OPENAI, {"credentials": {"api_key": "canary-canary-canary"}}, "invalid_credential", "credentials.api_key"),
+        (OPENAI, {"settings": {"responses": "maybe"}}, "invalid_request", "settings.responses"),
+    ],
+)
+def test_what_another_provider_cannot_take_is_named(
+    api: Api, body: dict[str, Any], change: dict[str, Any], code: str, field: str
+) -> None:
+    answer = api.post("/provider-keys", body | change)
+
+    assert error_of(answer) == (422, code, field)
+    assert "canary" not in answer.content.decode()
+    assert not ProviderKey.objects.exists()
+
+
+def test_a_message_of_openai_goes_to_any_model(api: Api) -> None:
+    key_id = api.post("/provider-keys", OPENAI).json()["id"]
+
+    answer = api.post(f"/provider-keys/{key_id}/test", {"kind": "message", "model": "openai/ft:gpt-4o:acme::x1"})
+
+    assert answer.json()["model"] == "ft:gpt-4o:acme::x1"
+
+
+# Set aside
+
+
+def test_what_is_set_aside_is_shown_and_used_again(api: Api, key: ProviderKey) -> None:
+    until = timezone.now() + timedelta(hours=1)
+    note_set_aside(key.pk, 1, "claude-opus-4-6", Outcome.NO_PERMISSION, "Not enabled.", until)
+
+    [shown] = api.get(f"/provider-keys/{key.pk}").json()["set_asides"]
+    assert (shown["version"], shown["model"], shown["outcome"]) == (1, "claude-opus-4-6", "no_permission")
+    assert shown["until"] == until.isoformat()
+
+    assert api.post(f"/provider-keys/{key.pk}/use-again").json()["set_asides"] == []
+    assert not key.set_asides.exists()
 
 
 def test_a_name_that_is_taken_is_a_conflict(api: Api, key: ProviderKey) -> None:
@@ -144,7 +333,7 @@ def test_the_list_takes_as_many_queries_however_long_it_is(
     for number in range(5):
         make_provider_key(workspace, name=f"Key {number}")
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(api.get("/provider-keys").json()["data"]) == 5
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from keys.credentials import OriginNotAllowed
+from catalog.providers import PROVIDERS
+from keys.credentials import OriginNotAllowed, SettingInvalid
 from keys.crypto import CannotOpen
 from keys.models import KeyVersion, ProviderKey, TestCall
 from keys.services import (
@@ -100,10 +102,26 @@ def test_a_deleted_keys_name_is_free_again(workspace: Workspace, key: ProviderKe
     assert make_provider_key(workspace).name == key.name
 
 
-@pytest.mark.parametrize("provider", ["aws", "google", "openai"])
-def test_a_provider_the_gateway_cannot_call_is_refused(workspace: Workspace, provider: str) -> None:
+def test_a_provider_the_gateway_cannot_call_is_refused(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROVIDERS, "openai", replace(PROVIDERS["openai"], is_callable=False))
+
     with pytest.raises(NotCallable):
-        make_provider_key(workspace, provider=provider)
+        make_provider_key(workspace, provider="openai")
+
+
+@pytest.mark.parametrize(("provider", "settings"), [("aws", {}), ("aws", {"region": "mars-1"}), ("google", {})])
+def test_a_key_without_the_settings_it_needs_is_refused(
+    workspace: Workspace, provider: str, settings: dict[str, str]
+) -> None:
+    with pytest.raises(SettingInvalid):
+        make_provider_key(workspace, provider=provider, key_settings=settings)
+
+
+def test_names_of_one_provider_differ_in_more_than_case(workspace: Workspace, key: ProviderKey) -> None:
+    with pytest.raises(NameTaken):
+        make_provider_key(workspace, name=key.name.upper(), plaintext=PLAINTEXT + "2")
+
+    make_provider_key(workspace, provider="openai", name=key.name.upper(), plaintext="sk-proj-" + "x" * 20)
 
 
 def test_a_secret_goes_to_allowed_origins_only(workspace: Workspace, key: ProviderKey) -> None:

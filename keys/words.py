@@ -1,0 +1,65 @@
+"""What went wrong with a test call and what to do about it, in a sentence for people. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from keys.models import TestCall
+from providers import vertex
+from providers.base import Outcome
+
+_ADVICE: Final[Mapping[Outcome, str]] = {
+    Outcome.INVALID_CREDENTIAL: "The provider does not know this key. Paste it again, or make a new one.",
+    Outcome.NO_PERMISSION: "The provider knows this key but forbids the call. Check its permissions there.",
+    Outcome.MODEL_NOT_AVAILABLE: "The provider does not offer this model to this key. Choose another model.",
+    Outcome.NO_CREDIT: "The account has no credit left. Add credit on the provider's billing page.",
+    Outcome.RATE_LIMITED: "The key works, but its rate limit is used up. Try again in a minute.",
+    Outcome.OVERLOADED: "The provider is overloaded. The key may be fine; try again in a few minutes.",
+    Outcome.TIMEOUT: "The provider did not answer in time. Try again; if it stays so, check your network.",
+    Outcome.PROVIDER_ERROR: "The provider failed on its side. Try again in a few minutes.",
+    Outcome.INVALID_REQUEST: "The provider refused the request itself. Check the base URL.",
+    Outcome.MISCONFIGURED: "This address answers with a redirect, which is never followed. Check it.",
+}
+
+_AWS_CHECK_FORBIDDEN: Final = (
+    "AWS knows this credential but does not let it list models (bedrock:ListFoundationModels), which the free check "
+    "does. It may call them all the same: send a test message."
+)
+_OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
+    "aws": {
+        Outcome.INVALID_CREDENTIAL: "AWS does not accept this credential: it was deleted, deactivated or mistyped, has "
+        "expired, or this server's clock is wrong. Rotate: paste it again, or make a new one.",
+        Outcome.NO_PERMISSION: "AWS knows this credential but forbids the call. Its policy needs bedrock:InvokeModel "
+        "for the model and for its inference profile.",
+        Outcome.MODEL_NOT_AVAILABLE: "Bedrock does not offer this model to this account in this region. Ask for access "
+        "in the Bedrock console under Model catalog, or choose another model or inference profile.",
+        Outcome.NO_CREDIT: "AWS cannot charge the account. Add a valid payment method in the Billing console.",
+        Outcome.RATE_LIMITED: "The credential works, but the account's Bedrock quota is used up. Try again in a "
+        "minute; if it stays so, ask AWS for more under Service Quotas.",
+        Outcome.INVALID_REQUEST: "Bedrock refused the request itself. Check the region and the inference profile.",
+    },
+    "google": {
+        Outcome.INVALID_CREDENTIAL: "Google does not accept this service account's token. Rotate: make a new key "
+        "for it.",
+        Outcome.NO_PERMISSION: "The service account may not call Vertex AI in this project. Give it the role "
+        f"{vertex.ROLE} there, and see that the Vertex AI API is enabled.",
+        Outcome.MODEL_NOT_AVAILABLE: "Vertex AI does not offer this model to this project in this location. Enable it "
+        "in Model Garden, or choose another location.",
+        Outcome.NO_CREDIT: "The project has no billing. Link a billing account to it in the Google Cloud console.",
+        Outcome.RATE_LIMITED: "The account works, but the project's quota for this model and location is used up, or "
+        "was never granted. See Quotas in the Google Cloud console.",
+        Outcome.INVALID_REQUEST: "Vertex AI refused the request itself. Check the project ID and the location.",
+    },
+    "openai": {
+        Outcome.NO_PERMISSION: "The key is known but may not do this. A restricted key needs Read on Models for the "
+        "check, and Write on Model capabilities for calls.",
+        Outcome.NO_CREDIT: "The account's quota is used up. Add credit on the provider's billing page.",
+    },
+}
+
+
+def advise(call: TestCall, outcome: Outcome) -> str:
+    """Return what ``outcome`` means for ``call``, and what to do."""
+    provider = call.version.provider_key.provider
+    if provider == "aws" and outcome == Outcome.NO_PERMISSION and call.kind == TestCall.Kind.CHECK:
+        return _AWS_CHECK_FORBIDDEN
+    return _OF_PROVIDER.get(provider, {}).get(outcome) or _ADVICE[outcome]
