@@ -5,8 +5,11 @@ from typing import Final
 
 from router.dialects.base import Dialect
 from router.dialects.chat import Chat
+from router.dialects.fates import GATEWAY_FIELDS
 from router.dialects.messages import Messages
 from router.dialects.responses import Responses
+
+__all__ = ["CHAT", "DIALECTS", "GATEWAY_FIELDS", "MESSAGES", "RESPONSES"]
 
 CHAT: Final = Chat()
 RESPONSES: Final = Responses()

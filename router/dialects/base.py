@@ -149,9 +149,14 @@ class StreamRenderer(Protocol):
 
 
 class Dialect(Protocol):
-    """One client shape."""
+    """One client shape.
+
+    ``gateway_fields`` are the top-level fields of a body that are the gateway's own: a provider that takes the shape
+    itself must not see them.
+    """
 
     name: str
+    gateway_fields: frozenset[str]
 
     def parse(self, raw: bytes) -> ParsedRequest:
         """Return the request in ``raw``. Raises RequestRefused, and nothing else, for whatever is wrong with it."""
@@ -159,6 +164,10 @@ class Dialect(Protocol):
 
     def to_messages(self, parsed: ParsedRequest, facts: ModelFacts) -> dict[str, Any]:
         """Return the Messages body, without ``model``. Raises RequestRefused naming the field."""
+        ...
+
+    def left_out(self, parsed: ParsedRequest) -> list[str]:
+        """Return the top-level fields of the request that ``to_messages`` makes nothing of."""
         ...
 
     def render_answer(self, answer: bytes | Mapping[str, Any], context: ReplyContext) -> bytes:

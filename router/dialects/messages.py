@@ -38,6 +38,7 @@ class Messages:
     """The native dialect. Its answers and streams are the provider's own."""
 
     name = "messages"
+    gateway_fields: frozenset[str] = frozenset()
 
     def parse(self, raw: bytes) -> ParsedRequest:
         """Read model, stream and metadata, and check the rest only for being JSON. See ``Dialect.parse``."""
@@ -69,6 +70,10 @@ class Messages:
             raise _refusal(error) from None
         body.pop("model", None)
         return body
+
+    def left_out(self, parsed: ParsedRequest) -> list[str]:
+        """Return nothing: all that is sent goes on."""
+        return []
 
     def render_answer(self, answer: bytes | Mapping[str, Any], context: ReplyContext) -> bytes:
         """Return the provider's answer as it is."""

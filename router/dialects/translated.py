@@ -36,6 +36,7 @@ class Translated(ABC):
     """A dialect that is not the inner language. See ``Dialect``."""
 
     name: str
+    gateway_fields: frozenset[str]
     body_fates: ClassVar[Fates]
     render_error = staticmethod(envelope.render_error)
 
