@@ -40,7 +40,7 @@ class UnknownRegion(ValueError):
 AREAS: Final[Mapping[str, Area]] = {
     area.slug: area
     for area in (
-        Area(GLOBAL, "Global endpoints, and providers that do not say where, such as Anthropic’s own API"),
+        Area(GLOBAL, "Global endpoints and Anthropic’s own API"),
         Area("eu", "European Union"),
         Area("uk", "United Kingdom"),
         Area("ch", "Switzerland"),

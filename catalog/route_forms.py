@@ -58,7 +58,10 @@ class RouteForm(forms.Form):
 
 
 class TargetForm(forms.Form):
-    """One model of a route; a row without a model counts for nothing."""
+    """One model of a route; a row without a model counts for nothing.
+
+    ``focus`` is which of its controls gets the keyboard: model, up, down or remove; '' for none.
+    """
 
     use_required_attribute = False
 
@@ -68,6 +71,7 @@ class TargetForm(forms.Form):
     def __init__(self, *args: Any, choices: Choices, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["model"].choices = choices  # type: ignore[attr-defined]
+        self.focus = ""
 
     def clean_weight(self) -> int:
         return self.cleaned_data["weight"] or 1
@@ -110,9 +114,12 @@ class RouteForms:
         values = {name: field.widget.value_from_datadict(data, {}, name) for name, field in fields}
         rows = list(_posted_rows(data))
         move = str(data.get("rearrange", ""))
-        if move:
-            return cls(values, _rearranged(rows, move), options)
-        return cls(values, rows, options, data=data)
+        if not move:
+            return cls(values, rows, options, data=data)
+        rows, at, control = _rearranged(rows, move)
+        rearranged = cls(values, rows, options)
+        rearranged._focus(at, control)
+        return rearranged
 
     @property
     def fields(self) -> list[BoundField]:
@@ -151,6 +158,13 @@ class RouteForms:
         else:
             self.route.add_error(None, str(error))
 
+    def _focus(self, at: int, control: str) -> None:
+        """Let the keyboard go on where it was, in the row that moved."""
+        del self.route.fields["name"].widget.attrs["autofocus"]
+        self.targets[at].focus = control
+        if control == "model":
+            self.targets[at].fields["model"].widget.attrs["autofocus"] = True
+
     def _filled(self) -> list[TargetForm]:
         return [form for form in self.targets if form.cleaned_data.get("model")]
 
@@ -167,19 +181,26 @@ def _posted_rows(data: QueryDict) -> Iterator[Values]:
         yield {"model": data[f"{prefix}-model"], "weight": data.get(f"{prefix}-weight", "")}
 
 
-def _rearranged(rows: list[Values], move: str) -> list[Values]:
-    """Return ``rows`` after ``move``: add, or remove-, up- or down- with a row's number. Others change nothing."""
+def _rearranged(rows: list[Values], move: str) -> tuple[list[Values], int, str]:
+    """Return ``rows`` after ``move``, and which row's which control comes next.
+
+    A move is add, or remove-, up- or down- with a row's number; any other adds too, where there is room.
+    """
     what, _, number = move.partition("-")
-    if what == "add":
-        return [*rows, {}][:MAX_TARGETS]
-    at = int(number) if number.isdecimal() else len(rows)
-    if at >= len(rows):
-        return rows
-    if what == "remove":
-        return rows[:at] + rows[at + 1 :] or [{}]
-    to = {"up": at - 1, "down": at + 1}.get(what, at)
-    if 0 <= to < len(rows):
-        rows[at], rows[to] = rows[to], rows[at]
+    at, last = int(number) if number.isdecimal() else len(rows), len(rows) - 1
+    if what == "remove" and at <= last:
+        kept = rows[:at] + rows[at + 1 :]
+        return kept or [{}], min(at, max(last - 1, 0)), "remove"
+    if what == "up" and 0 < at <= last:
+        return _swapped(rows, at, at - 1), at - 1, "up" if at > 1 else "down"
+    if what == "down" and at < last:
+        return _swapped(rows, at, at + 1), at + 1, "down" if at + 1 < last else "up"
+    grown = [*rows, {}][:MAX_TARGETS]
+    return grown, len(grown) - 1, "model"
+
+
+def _swapped(rows: list[Values], one: int, other: int) -> list[Values]:
+    rows[one], rows[other] = rows[other], rows[one]
     return rows
 
 

@@ -257,24 +257,33 @@ def test_models_that_can_be_called_come_first_and_the_others_say_why_not(owner: 
 
 
 @pytest.mark.parametrize(
-    ("move", "models"),
+    ("move", "models", "focus"),
     [
-        ("add", [SONNET, OPUS, HAIKU, ""]),
-        ("up-1", [OPUS, SONNET, HAIKU]),
-        ("down-1", [SONNET, HAIKU, OPUS]),
-        ("remove-0", [OPUS, HAIKU]),
-        ("up-0", [SONNET, OPUS, HAIKU]),
-        ("down-2", [SONNET, OPUS, HAIKU]),
-        ("remove-9", [SONNET, OPUS, HAIKU]),
-        ("remove-x", [SONNET, OPUS, HAIKU]),
-        ("sideways-1", [SONNET, OPUS, HAIKU]),
+        ("add", [SONNET, OPUS, HAIKU, ""], (3, "model")),
+        ("up-1", [OPUS, SONNET, HAIKU], (0, "down")),
+        ("up-2", [SONNET, HAIKU, OPUS], (1, "up")),
+        ("down-0", [OPUS, SONNET, HAIKU], (1, "down")),
+        ("down-1", [SONNET, HAIKU, OPUS], (2, "up")),
+        ("remove-0", [OPUS, HAIKU], (0, "remove")),
+        ("remove-2", [SONNET, OPUS], (1, "remove")),
+        # What no button of the form sends adds a row, which is undone as easily.
+        ("up-0", [SONNET, OPUS, HAIKU, ""], (3, "model")),
+        ("down-2", [SONNET, OPUS, HAIKU, ""], (3, "model")),
+        ("remove-9", [SONNET, OPUS, HAIKU, ""], (3, "model")),
+        ("remove-x", [SONNET, OPUS, HAIKU, ""], (3, "model")),
+        ("sideways-1", [SONNET, OPUS, HAIKU, ""], (3, "model")),
     ],
 )
-def test_a_button_rearranges_the_models_and_saves_nothing(owner: Client, move: str, models: list[str]) -> None:
+def test_a_button_rearranges_the_models_and_saves_nothing(
+    owner: Client, move: str, models: list[str], focus: tuple[int, str]
+) -> None:
     answer = owner.post(NEW, posted(SONNET, OPUS, HAIKU, rearrange=move))
 
+    forms = answer.context["forms"]
     assert answer.status_code == 200
     assert [model or "" for model, _ in rows_of(answer)] == models
+    assert [(row, form.focus) for row, form in enumerate(forms.targets) if form.focus] == [focus]
+    assert answer.content.decode().count(" autofocus") == 1
     assert not Route.objects.exists()
 
 
