@@ -20,8 +20,6 @@ _HASH_BYTES = 8
 _CACHE_MARK = b"cache_control"
 # Where the three dialects keep the part of a conversation that does not change from turn to turn.
 _BEGINNINGS = ("system", "instructions", "messages", "input")
-# Leading messages that make a conversation what it is: a system message and the first that the user wrote.
-_FIRST_MESSAGES = 2
 
 
 def conversation_of(parsed: ParsedRequest, session: str) -> bytes:
@@ -52,4 +50,12 @@ def _score(conversation: bytes, name: str, weight: float) -> float:
 def _beginning(parsed: ParsedRequest) -> list[object]:
     body: Mapping[str, object] = parsed.body or msgspec.json.decode(parsed.raw)
     parts = (body.get(name) for name in _BEGINNINGS)
-    return [part[:_FIRST_MESSAGES] if isinstance(part, list) else part for part in parts]
+    return [_until_first_question(part) if isinstance(part, list) else part for part in parts]
+
+
+def _until_first_question(messages: list[object]) -> list[object]:
+    """Return the messages that stay the same on every turn: up to the first of the user's."""
+    for number, message in enumerate(messages, 1):
+        if isinstance(message, dict) and message.get("role") == "user":
+            return messages[:number]
+    return messages
