@@ -90,7 +90,7 @@ def read_credentials(provider: Provider, given: Mapping[str, str], *, base_url: 
     Raises CredentialInvalid, naming the field. Fields that are empty count as left out.
     """
     filled = {name: text.strip() for name, text in given.items() if text.strip()}
-    form = _form_of(provider, filled)
+    form = _form_of(provider, filled, given)
     for field in form.fields:
         if field.name not in filled:
             raise CredentialInvalid(f"Paste the {_in_sentence(field.label)}.", field.name)
@@ -197,14 +197,15 @@ def check_base_url(provider: str, base_url: str, *, allowed_origins: Collection[
 _API_KEY: Final = CredentialField("api_key", "API key", "")
 
 
-def _form_of(provider: Provider, filled: Mapping[str, str]) -> CredentialForm:
-    """Return the form that was filled in, the first if none was. Raises CredentialInvalid if several were."""
+def _form_of(provider: Provider, filled: Collection[str], given: Collection[str]) -> CredentialForm:
+    """Return the form that was filled in, else the one that was given empty. Raises CredentialInvalid for several."""
     forms = provider.credential_forms or (CredentialForm("api_key", "API key", (_API_KEY,)),)
     used = [form for form in forms if any(field.name in filled for field in form.fields)]
     if len(used) > 1:
         one_or_other = " or ".join(_in_sentence(form.label) for form in used)
         raise CredentialInvalid(f"Send one of them only: {one_or_other}.", used[-1].fields[0].name)
-    return used[0] if used else forms[0]
+    empty = [form for form in forms if any(field.name in given for field in form.fields)]
+    return (used or empty or list(forms))[0]
 
 
 def _in_sentence(label: str) -> str:

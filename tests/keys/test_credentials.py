@@ -1,15 +1,23 @@
 """Pasted credentials: what will do, what will not, and that a refusal never repeats what was pasted."""
 
+import json
+
 import pytest
 
+from catalog.providers import PROVIDERS, Provider
 from keys.credentials import (
     MAX_LENGTH,
     CredentialInvalid,
     OriginNotAllowed,
+    SettingInvalid,
     check_base_url,
+    hint_of,
     make_simulated_secret,
     read_credential,
+    read_credentials,
+    read_settings,
 )
+from tests.providers.vertex_keys import key_file
 
 GOOD = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz"
 PROXY = "https://proxy.test:8443"
@@ -54,6 +62,126 @@ def test_refuses_what_cannot_be_a_key_and_says_why(text: str, complaint: str) ->
 
     pasted = text.strip()
     assert not pasted or pasted not in str(caught.value)
+
+
+ACCESS_KEY = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+AWS, GOOGLE, OPENAI = PROVIDERS["aws"], PROVIDERS["google"], PROVIDERS["openai"]
+
+
+@pytest.mark.parametrize(
+    ("given", "stored", "hint"),
+    [
+        (ACCESS_KEY, ACCESS_KEY, "MPLE"),
+        ({name: f" {value}\n" for name, value in ACCESS_KEY.items()} | {"bearer_token": ""}, ACCESS_KEY, "MPLE"),
+        ({"bearer_token": "ABSK" + "x" * 40}, {"bearer_token": "ABSK" + "x" * 40}, "xxxx"),
+    ],
+)
+def test_aws_takes_an_access_key_or_a_bedrock_api_key(given: dict[str, str], stored: dict[str, str], hint: str) -> None:
+    secret = read_credentials(AWS, given)
+
+    assert json.loads(secret.reveal()) == stored
+    assert hint_of("aws", secret) == hint
+
+
+def test_a_service_account_is_known_by_its_keys_id() -> None:
+    secret = read_credentials(GOOGLE, {"service_account": key_file()})
+
+    assert json.loads(secret.reveal())["project_id"] == "example-project"
+    assert hint_of("google", secret) == "4567"
+
+
+def test_one_service_account_is_stored_alike_however_it_was_written() -> None:
+    spaced, tight = key_file(), json.dumps(json.loads(key_file()))
+
+    assert (
+        read_credentials(GOOGLE, {"service_account": f"\ufeff{spaced}\r\n"}).reveal()
+        == read_credentials(GOOGLE, {"service_account": tight}).reveal()
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "given", "field", "complaint"),
+    [
+        (AWS, {}, "access_key_id", "Paste the access key ID."),
+        (AWS, {"access_key_id": ACCESS_KEY["access_key_id"]}, "secret_access_key", "Paste the secret access key."),
+        (AWS, ACCESS_KEY | {"bearer_token": "ABSK" + "x" * 40}, "bearer_token", "one of them only"),
+        (AWS, ACCESS_KEY | {"access_key_id": "ASIAIOSFODNN7EXAMPLE"}, "access_key_id", "temporary"),
+        (AWS, ACCESS_KEY | {"access_key_id": "too short"}, "access_key_id", "20 capital letters"),
+        (AWS, ACCESS_KEY | {"secret_access_key": "with a space"}, "secret_access_key", "wrong length or characters"),
+        (AWS, {"access_key_id": "sk-ant-api03-abcdefghijkl", "secret_access_key": "x"}, "access_key_id", "Anthropic"),
+        (AWS, {"bearer_token": "AKIAIOSFODNN7EXAMPLE"}, "bearer_token", "fields of their own"),
+        (AWS, {"bearer_token": "ABSK with space inside"}, "bearer_token", "wrong length or characters"),
+        (GOOGLE, {}, "service_account", "Paste the service account key"),
+        (GOOGLE, {"service_account": "AIzaSyABCDEFGHIJKLMNOP"}, "service_account", "a Google API key"),
+        (GOOGLE, {"service_account": "ya29.abcdefghijkl"}, "service_account", "ends within the hour"),
+        (GOOGLE, {"service_account": "{half of it"}, "service_account", "not all of it"),
+        (GOOGLE, {"service_account": '{"type": "authorized_user"}'}, "service_account", "a person's own login"),
+        (GOOGLE, {"service_account": '{"type": "external_account"}'}, "service_account", "workload identity"),
+        (GOOGLE, {"service_account": key_file(private_key="x")}, "service_account", "cannot be read"),
+        (OPENAI, {"api_key": "sk-ant-api03-abcdefghijkl"}, "api_key", "It belongs to Anthropic. Paste an OpenAI"),
+        (OPENAI, {"api_key": "sk-admin-abcdefghijkl"}, "api_key", "an OpenAI Admin key"),
+        (OPENAI, {"api_key": "AKIAIOSFODNN7EXAMPLE"}, "api_key", "It belongs to AWS Bedrock"),
+        (OPENAI, {"api_key": "no-key-of-openai"}, "api_key", "set its base URL"),
+    ],
+)
+def test_each_provider_says_what_cannot_be_its_credential(
+    provider: Provider, given: dict[str, str], field: str, complaint: str
+) -> None:
+    with pytest.raises(CredentialInvalid, match=complaint) as caught:
+        read_credentials(provider, given)
+
+    assert caught.value.field == field
+    assert not any(len(value) > 8 and value in str(caught.value) for value in given.values())
+
+
+@pytest.mark.parametrize("text", ["any-key-of-theirs", "sk-or-v1-abcdefghijkl", "AIzaSyABCDEFGHIJKLMNOP"])
+def test_a_server_that_speaks_openais_language_has_keys_of_its_own(text: str) -> None:
+    assert read_credentials(OPENAI, {"api_key": text}, base_url=PROXY).reveal() == text
+
+
+def test_some_keys_belong_to_no_server() -> None:
+    with pytest.raises(CredentialInvalid, match="gateway key of orqadmin"):
+        read_credentials(OPENAI, {"api_key": "sk-orq-abcdefgh-abcdefgh"}, base_url=PROXY)
+
+
+@pytest.mark.parametrize(
+    ("provider", "given", "settings"),
+    [
+        (AWS, {"region": " eu-central-1 ", "inference_profile": ""}, {"region": "eu-central-1"}),
+        (
+            AWS,
+            {"inference_profile": "geographic", "region": "us-east-1"},
+            {"region": "us-east-1", "inference_profile": "geographic"},
+        ),
+        (GOOGLE, {"project_id": "p1", "location": "global"}, {"project_id": "p1", "location": "global"}),
+        (OPENAI, {"responses": "no"}, {"responses": "no"}),
+        (OPENAI, {}, {}),
+    ],
+)
+def test_settings_are_kept_without_what_is_empty(
+    provider: Provider, given: dict[str, str], settings: dict[str, str]
+) -> None:
+    assert read_settings(provider, given) == settings
+
+
+@pytest.mark.parametrize(
+    ("provider", "given", "field"),
+    [
+        (AWS, {}, "region"),
+        (AWS, {"region": "us-east-1.evil.test"}, "region"),
+        (AWS, {"region": "us-east-1", "inference_profile": "galactic"}, "inference_profile"),
+        (GOOGLE, {"location": "global"}, "project_id"),
+        (GOOGLE, {"location": "global", "project_id": "a/b"}, "project_id"),
+        (GOOGLE, {"location": "moon", "project_id": "p"}, "location"),
+        (OPENAI, {"responses": "perhaps"}, "responses"),
+        (PROVIDERS["anthropic"], {"region": "us"}, "region"),
+    ],
+)
+def test_settings_that_will_not_do_are_named(provider: Provider, given: dict[str, str], field: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        read_settings(provider, given)
+
+    assert caught.value.field == field
 
 
 def test_a_made_up_key_is_one_the_simulated_provider_takes() -> None:
