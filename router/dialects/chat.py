@@ -17,7 +17,7 @@ from router.dialects.conversation import Conversation, text_block, tool_result_b
 from router.dialects.fields import Fields
 from router.dialects.media import document_block, image_block
 from router.dialects.parts import Block, PartReader, read_citations, read_parts, text_reader
-from router.dialects.reasoning import KINDS, message_reasoning, reasoning_block, reasoning_fields
+from router.dialects.reasoning import KINDS, interleave, message_reasoning, reasoning_block, reasoning_fields
 from router.dialects.settings import Asked, FunctionTool, ToolChoice, read_effort, read_format, read_tool_choice
 from router.dialects.translated import Translated
 from router.dialects.usage import chat_usage
@@ -100,12 +100,21 @@ def _read_user(message: Fields) -> list[Block]:
 
 def _read_assistant(message: Fields) -> list[Block]:
     fates.CHAT_ASSISTANT.refuse(message)
-    blocks = read_parts(message, "content", _ASSISTANT_PARTS)
-    if not any(block["type"] in KINDS for block in blocks):
-        blocks = message_reasoning(message) + blocks
+    blocks = _read_said(message)
     if not blocks and (refusal := message.string("refusal")):
         blocks.append(text_block(refusal))
     return [*blocks, *(_read_call(call) for call in message.objects("tool_calls"))]
+
+
+def _read_said(message: Fields) -> list[Block]:
+    """Return an assistant's texts and its reasoning, which its content may hold, or fields beside it."""
+    content, parts = message.get("content"), message.objects("reasoning_parts")
+    if parts and (content is None or isinstance(content, str)):
+        return interleave(parts, content or "")
+    blocks = read_parts(message, "content", _ASSISTANT_PARTS)
+    if any(block["type"] in KINDS for block in blocks):
+        return blocks
+    return [*(map(reasoning_block, parts) if parts else message_reasoning(message)), *blocks]
 
 
 def _read_call(call: Fields) -> Block:

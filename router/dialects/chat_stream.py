@@ -12,7 +12,7 @@ from router.dialects import envelope
 from router.dialects.answer import tool_arguments
 from router.dialects.base import ReplyContext
 from router.dialects.citations import Citation, CitedText, chat_fields
-from router.dialects.reasoning import KINDS, reasoning_part
+from router.dialects.reasoning import KINDS, parts_field, placed_part
 from router.dialects.translated import TranslatedStream
 from router.dialects.usage import chat_usage
 
@@ -91,7 +91,7 @@ class ChatStream(TranslatedStream):
         if self._call and not self._call.has_arguments:
             rest = self._arguments(tool_arguments(self._call.block))
         if self._thought:
-            self._reasoning_parts.append(reasoning_part(self._thought))
+            self._reasoning_parts.append(placed_part(self._thought, self._text.length))
         self._citations += self._text.end_block()
         self._call = self._thought = None
         return rest
@@ -109,9 +109,7 @@ class ChatStream(TranslatedStream):
 
     def _last_delta(self) -> dict[str, Any]:
         """Return what can only be told at the end: the fields that hold lists of something."""
-        delta = chat_fields(self._citations)
-        if len(self._reasoning_parts) > 1:
-            delta["reasoning_parts"] = self._reasoning_parts
+        delta = chat_fields(self._citations) | parts_field(self._reasoning_parts)
         if self._provider_blocks:
             delta["provider_blocks"] = self._provider_blocks
         if self._ending.refusal:

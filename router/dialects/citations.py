@@ -13,18 +13,18 @@ _WEB = ("https://", "http://")
 
 
 class CitedText:
-    """Follows a text that grows block by block."""
+    """Follows a text that grows block by block; ``length`` is how many characters it has."""
 
-    __slots__ = ("_length", "_start", "_waiting")
+    __slots__ = ("_start", "_waiting", "length")
 
     def __init__(self) -> None:
-        self._length = 0
+        self.length = 0
         self._start = 0
         self._waiting: list[Mapping[str, Any]] = []
 
     def begin_block(self, citations: Sequence[Mapping[str, Any]] | None) -> None:
         """Note where a block begins, and the citations that it brings along."""
-        self._start = self._length
+        self._start = self.length
         self._waiting = list(citations or ())
 
     def cite(self, citation: Mapping[str, Any]) -> None:
@@ -33,13 +33,13 @@ class CitedText:
 
     def grow(self, text: str) -> None:
         """Take more of the block's text."""
-        self._length += len(text)
+        self.length += len(text)
 
     def end_block(self) -> list[Citation]:
         """Return the block's citations with their place in the whole text."""
         if not self._waiting:
             return []
-        place = {"start_index": self._start, "end_index": self._length}
+        place = {"start_index": self._start, "end_index": self.length}
         cited = [{**place, **citation} for citation in self._waiting]
         self._waiting = []
         return cited

@@ -226,9 +226,20 @@ def test_everything_in_one_chat_answer():
     assert from_chat(usage.to_dict()).output == 7
 
 
-@pytest.mark.parametrize("thoughts", [(THOUGHT,), (REDACTED,), (THOUGHT, REDACTED, THOUGHT)])
-def test_chat_reasoning_replays_to_the_same_blocks(thoughts):
-    stream = message_events(*thoughts, TEXT)
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        (THOUGHT, TEXT),
+        (REDACTED, TEXT),
+        (THOUGHT, REDACTED, THOUGHT, TEXT),
+        (THOUGHT, TEXT, THOUGHT, TEXT),
+        (TEXT, THOUGHT, TEXT, REDACTED),
+        (TEXT, THOUGHT),
+        (THOUGHT, TEXT, THOUGHT, CALL),
+    ],
+)
+def test_chat_reasoning_replays_to_the_same_blocks(blocks):
+    stream = message_events(*blocks)
     blocks = fold(SSEDecoder().events(stream))["content"]
 
     for choice, _ in (streamed_chat(stream), whole_chat(fold(SSEDecoder().events(stream)))):
