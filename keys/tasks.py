@@ -15,7 +15,7 @@ from keys.services import (
     perform_test_call,
     publish_waiting_test_calls,
 )
-from providers.base import Outcome, Target
+from providers.base import Outcome, ProviderAPI, Target, WrongRegion
 from providers.registry import PROVIDER_APIS
 from usage.records import AttemptOpened, AttemptRecord, AttemptSettled, Certainty, uuid7
 from usage.services import record_attempts
@@ -63,12 +63,20 @@ def _opened(call: TestCall) -> AttemptOpened:
         provider_key=key.pk,
         provider_key_version=call.version.number,
         provider=key.provider,
-        region=api.region_of(call.model, target),
+        region=_region_of(api, call.model, target),
         model_asked=f"{PROVIDERS[key.provider].prefix}{call.model}",
         model=offering.model if offering else call.model,
         stream=False,
         started_at_us=time.time_ns() // 1000,
     )
+
+
+def _region_of(api: ProviderAPI, model: str, target: Target) -> str:
+    try:
+        return api.region_of(model, target)
+    except WrongRegion:
+        # Nothing will be sent; the call itself says why.
+        return ""
 
 
 def _settled(opened: AttemptOpened, result: TestResult) -> AttemptSettled:
