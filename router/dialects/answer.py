@@ -72,7 +72,7 @@ def is_rendered(block: Mapping[str, Any]) -> bool:
 
 def provider_blocks(content: list[dict[str, Any]]) -> dict[str, Any]:
     """Return ``{"provider_blocks": …}`` with the blocks that the dialect has no words for, or ``{}``."""
-    blocks = [block for block in content if not is_rendered(block)]
+    blocks = [block for block in content if block.get("type") not in _RENDERED]
     return {"provider_blocks": blocks} if blocks else {}
 
 

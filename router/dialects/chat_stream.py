@@ -42,6 +42,7 @@ class ChatStream(TranslatedStream):
         self._reasoning_parts: list[dict[str, Any]] = []
         self._text = CitedText()
         self._citations: list[Citation] = []
+        self._frame: tuple[bytes, bytes] | None = None
 
     def _begin(self) -> bytes:
         return self._chunk({"role": "assistant", "content": "", "refusal": None})
@@ -97,7 +98,10 @@ class ChatStream(TranslatedStream):
         return rest
 
     def _end(self) -> bytes:
-        ending = self._chunk(self._last_delta(), finish_reason(self._ending.stop_reason), self._ending.as_told())
+        reason, told = finish_reason(self._ending.stop_reason), self._ending.as_told()
+        ending = self._chunk_with(
+            {"index": 0, "delta": self._last_delta(), "finish_reason": reason, "logprobs": None, **told}
+        )
         if not self._sends_usage:
             return ending + b"data: [DONE]\n\n"
         usage = chat_usage(self._counts(), self._context.cost_usd)
@@ -116,8 +120,16 @@ class ChatStream(TranslatedStream):
             delta["refusal"] = self._ending.refusal
         return delta
 
-    def _chunk(self, delta: dict[str, Any], reason: str | None = None, told: Mapping[str, Any] | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None, **(told or {})}
+    def _chunk(self, delta: dict[str, Any]) -> bytes:
+        """Return a chunk in the midst of the answer. All of them are the same but for their delta."""
+        if self._frame is None:
+            choice = {"index": 0, "finish_reason": None, "logprobs": None}
+            before, after = self._chunk_with({**choice, "delta": {}}).split(b'"delta":{}')
+            self._frame = before + b'"delta":', after
+        before, after = self._frame
+        return before + msgspec.json.encode(delta) + after
+
+    def _chunk_with(self, choice: dict[str, Any]) -> bytes:
         chunk: dict[str, Any] = {**self._head(), "choices": [choice]}
         if self._sends_usage:
             chunk["usage"] = None

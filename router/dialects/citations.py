@@ -25,7 +25,8 @@ class CitedText:
     def begin_block(self, citations: Sequence[Mapping[str, Any]] | None) -> None:
         """Note where a block begins, and the citations that it brings along."""
         self._start = self.length
-        self._waiting = list(citations or ())
+        if citations:
+            self._waiting = list(citations)
 
     def cite(self, citation: Mapping[str, Any]) -> None:
         """Take a citation for the block that is open."""
@@ -47,6 +48,8 @@ class CitedText:
 
 def cited_stretches(blocks: Sequence[Mapping[str, Any]]) -> list[Citation]:
     """Return the citations of text blocks that become one text."""
+    if not any(block.get("citations") for block in blocks):
+        return []
     text, citations = CitedText(), []
     for block in blocks:
         text.begin_block(block.get("citations"))

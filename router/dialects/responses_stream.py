@@ -27,6 +27,7 @@ from router.dialects.usage import responses_usage
 
 _COMPLETED = "completed"
 _IN_PROGRESS = "in_progress"
+_TEXT_DELTA = "response.output_text.delta"
 
 
 class ResponsesStream(TranslatedStream):
@@ -44,9 +45,13 @@ class ResponsesStream(TranslatedStream):
 
     def emit(self, kind: str, **fields: Any) -> bytes:
         """Return one event, with the next sequence number."""
-        self._sequence += 1
-        data = {"type": kind, "sequence_number": self._sequence, **fields}
+        data = {"type": kind, "sequence_number": self.next_number(), **fields}
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
+
+    def next_number(self) -> int:
+        """Return the sequence number of the next event."""
+        self._sequence += 1
+        return self._sequence
 
     def _begin(self) -> bytes:
         if self._has_begun:
@@ -147,6 +152,14 @@ class _Message(_Item):
         self._text = ""
         self._cited = CitedText()
         self._annotations: list[dict[str, Any]] = []
+        self._frame = b""
+
+    def place(self, index: int, request_id: str) -> None:
+        super().place(index, request_id)
+        # Nearly all of a stream is these, so what is alike in them is written once.
+        alike = {"type": _TEXT_DELTA, "item_id": self.id, "output_index": index, "content_index": 0, "logprobs": []}
+        written = msgspec.json.encode(alike)[:-1].replace(b"%", b"%%")
+        self._frame = b'event: %b\ndata: %b,"sequence_number":%%d,"delta":%%b}\n\n' % (_TEXT_DELTA.encode(), written)
 
     def begin(self) -> bytes:
         return super().begin() + self._emit("response.content_part.added", content_index=0, part=text_part(""))
@@ -177,7 +190,7 @@ class _Message(_Item):
     def _say(self, text: str) -> bytes:
         self._text += text
         self._cited.grow(text)
-        return self._emit("response.output_text.delta", content_index=0, delta=text, logprobs=[])
+        return self._frame % (self._stream.next_number(), msgspec.json.encode(text))
 
     def _annotate(self, noted: dict[str, Any]) -> bytes:
         self._annotations.append(noted)
