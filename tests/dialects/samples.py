@@ -86,7 +86,7 @@ def fold(events: list[dict[str, Any]]) -> dict[str, Any]:
         elif kind == "content_block_stop" and (text := answer["content"][-1].pop("partial_json", "")):
             answer["content"][-1]["input"] = json.loads(text)
         elif kind == "message_delta":
-            answer["stop_reason"] = event["delta"]["stop_reason"]
+            answer |= event["delta"]
             answer["usage"] = merge_usage(answer["usage"], event["usage"])
     return answer
 

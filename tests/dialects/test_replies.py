@@ -206,6 +206,18 @@ def test_chat_stream_chunk_by_chunk():
     assert {chunk.id for chunk in chunks} == {"chatcmpl-r1"}
 
 
+@pytest.mark.parametrize("name", ["a%d%b%%", '"delta":{}', '\\"', "ü/🌍"])
+def test_odd_names_of_models_come_through_in_every_event(name):
+    context = make_context(model=name, request_id="r%d")
+    chat = [json.loads(data) for data in SSEDecoder().feed(render_stream(CHAT, message_events(TEXT), context))[:-1]]
+    events = [json.loads(data) for data in SSEDecoder().feed(render_stream(RESPONSES, message_events(TEXT), context))]
+
+    assert {chunk["model"] for chunk in chat} == {events[-1]["response"]["model"]} == {name}
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chat) == "Grüße 🌍"
+    texts = [event for event in events if event["type"] == "response.output_text.delta"]
+    assert [(event["delta"], event["item_id"]) for event in texts] == [("Grüße", "msg_r%d_0"), (" 🌍", "msg_r%d_0")]
+
+
 def test_usage_chunk_comes_only_when_asked_for():
     rendered = render_stream(CHAT, message_events(TEXT), make_context(parse(CHAT, stream_options={})))
 
