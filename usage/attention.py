@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 
-from keys.models import KeyVersion, TestCall
-from keys.status import status_of_call
+from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
+from keys.status import status_of_call, status_of_set_aside
 from teams.models import Workspace
 from usage.models import Attempt
 from usage.queries import UsageReport
@@ -30,7 +30,12 @@ class Concern:
 
 def concerns(workspace: Workspace, by_model: UsageReport) -> list[Concern]:
     """Return what needs attention; ``by_model`` is the shown period's usage by model."""
-    return [*_failing_keys(workspace), *_unpriced_models(workspace, by_model), *_unsettled(workspace, by_model)]
+    return [
+        *_failing_keys(workspace),
+        *_set_aside_keys(workspace),
+        *_unpriced_models(workspace, by_model),
+        *_unsettled(workspace, by_model),
+    ]
 
 
 def _failing_keys(workspace: Workspace) -> Iterator[Concern]:
@@ -49,6 +54,19 @@ def _failing_keys(workspace: Workspace) -> Iterator[Concern]:
                 reverse("keys:detail", args=[workspace.slug, key.pk]),
                 "Open the key",
             )
+
+
+def _set_aside_keys(workspace: Workspace) -> Iterator[Concern]:
+    noted = SetAside.objects.filter(
+        provider_key__in=ProviderKey.objects.in_workspace(workspace).filter(enabled=True), until__gt=timezone.now()
+    ).select_related("provider_key")
+    for each in noted:
+        key, status = each.provider_key, status_of_set_aside(each)
+        yield Concern(
+            f"Provider key {key.name} is left out for {each.model or 'all models'}. {status.word}. {status.reason}",
+            reverse("keys:detail", args=[workspace.slug, key.pk]),
+            "Open the key",
+        )
 
 
 def _unpriced_models(workspace: Workspace, by_model: UsageReport) -> Iterator[Concern]:

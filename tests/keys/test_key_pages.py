@@ -1,6 +1,6 @@
 """The page of one provider key: what it shows, checking, editing, disabling, deleting and rotating."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +10,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.services import sync_catalog
-from keys.models import KeyVersion, ProviderKey, TestCall
-from keys.services import TestResult, add_version, finish_test_call, keyring, promote_version, revoke_version
+from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
+from keys.services import (
+    TestResult,
+    add_version,
+    finish_test_call,
+    keyring,
+    note_set_aside,
+    promote_version,
+    revoke_version,
+)
 from providers.base import Outcome
 from providers.secret import Secret
 from teams.models import User, Workspace
@@ -21,6 +29,7 @@ from tests.usage.samples import make_record, record
 
 NEW_PLAINTEXT = "sk-ant-api03-the-one-that-follows-9876543210"
 PROXY = "https://proxy.test:8443"
+LIST = "/w/acme/byok/"
 
 
 @pytest.fixture
@@ -402,3 +411,67 @@ def test_rotating_a_simulated_key_asks_for_nothing_and_makes_a_new_secret(owner:
     assert "There is no key to paste" in text_of(page)
     first, second = key.versions.order_by("number")
     assert (second.state, second.fingerprint != first.fingerprint) == ("draft", True)
+
+
+# Set aside
+
+
+@pytest.fixture
+def set_aside_until(key: ProviderKey) -> datetime:
+    """The end of what is noted of the key: refused for all models, and one model not enabled."""
+    until = timezone.now() + timedelta(hours=1)
+    note_set_aside(key.pk, 1, "", Outcome.INVALID_CREDENTIAL, "Anthropic does not accept this key.", until)
+    note_set_aside(key.pk, 1, "claude-opus-4-6", Outcome.NO_PERMISSION, "Not enabled for it.", until)
+    return until
+
+
+@pytest.mark.parametrize("page", [LIST, ""])
+def test_what_is_set_aside_says_why_for_which_model_and_until_when(
+    owner: Client, key: ProviderKey, path: str, page: str, set_aside_until: datetime
+) -> None:
+    text = text_of(owner.get(page or path))
+
+    assert "Set aside: refused Anthropic does not accept this key." in text
+    assert "For all models, version 1, since" in text
+    assert "Set aside: no permission Not enabled for it. For claude-opus-4-6 only, version 1, since" in text
+    assert "Use again now" in text
+
+
+def test_a_set_aside_whose_time_is_up_waits_for_the_next_request(
+    owner: Client, path: str, set_aside_until: datetime
+) -> None:
+    SetAside.objects.update(until=timezone.now())
+
+    assert "tried again with the next request" in text_of(owner.get(path))
+
+
+def test_a_key_set_aside_for_one_model_still_works(owner: Client, key: ProviderKey, path: str) -> None:
+    note_set_aside(key.pk, 1, "claude-opus-4-6", Outcome.NO_PERMISSION, "", timezone.now() + timedelta(hours=1))
+
+    assert owner.get(path).context["row"].status.word == "Queued"
+
+
+def test_use_again_now_ends_it_at_once(owner: Client, key: ProviderKey, path: str, set_aside_until: datetime) -> None:
+    answer = owner.post(path + "use-again/", follow=True)
+
+    assert not key.set_asides.exists()
+    assert "is used again" in text_of(answer)
+
+
+def test_a_disabled_keys_page_does_not_speak_of_it(
+    owner: Client, key: ProviderKey, path: str, set_aside_until: datetime
+) -> None:
+    owner.post(path + "disable/")
+
+    assert "Set aside" not in text_of(owner.get(path))
+
+
+def test_the_overview_tells_what_is_set_aside(
+    owner: Client, workspace: Workspace, key: ProviderKey, set_aside_until: datetime
+) -> None:
+    record(make_record(workspace, at=timezone.now(), provider_key=key.pk))
+
+    text = text_of(owner.get("/w/acme/overview/"))
+
+    assert "Provider key Production is left out for all models. Set aside: refused." in text
+    assert "Provider key Production is left out for claude-opus-4-6. Set aside: no permission." in text
