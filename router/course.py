@@ -58,6 +58,7 @@ class Course:
     ) -> None:
         self._left = list(plan.candidates)
         self._retry, self._account_of, self._draw = plan.retry, account_of, draw
+        self._fallback_on_codes = plan.fallback_on_codes
         self._statuses = frozenset(plan.retry.on_codes) or RETRIED_STATUSES
         self._attempts, self._retries = 1, 0
 
@@ -78,6 +79,8 @@ class Course:
             if wait_s is not None:
                 self._retries += 1
                 return Next(self.current, wait_s)
+        if self._fallback_on_codes and failed.status not in self._fallback_on_codes:
+            return None
         return Next(self.current) if self._go_to_next_leg() else None
 
     def skip(self) -> Next | None:

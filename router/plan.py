@@ -49,11 +49,15 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What may answer a request: ``candidates`` in order, at least one, and how often to try one of them again."""
+    """What may answer a request: ``candidates`` in order, at least one, and how often to try one of them again.
+
+    ``fallback_on_codes`` are the statuses on which the next model is tried; none means whatever may pass elsewhere.
+    """
 
     candidates: Sequence[Candidate]
     retry: Retry = NO_RETRY
     route: str = ""
+    fallback_on_codes: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class _Planner:
             # What is set aside or rests comes last, and is tried only when all else has failed.
             ordered.sort(key=lambda each: not self._is_fresh(each, self._now))
         retry = options.retry or (Retry(self._route.retries) if self._route else NO_RETRY)
-        return Plan(ordered, retry, self._route.name if self._route else "")
+        return Plan(ordered, retry, self._route.name if self._route else "", options.fallback_on_codes)
 
     # Which models
 

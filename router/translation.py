@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import msgspec
 
 from providers.base import ModelCall, NotTranslatable, Outbound, Shape
-from providers.body import edit_body
 from router.dialects import MESSAGES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
+from router.dialects.passthrough import openai_body
 from router.facts import facts_of, with_urls
 from router.fetching import UrlFetcher
 from router.headers import RequestHeaders
@@ -64,6 +64,8 @@ async def translate(
         call = ModelCall(offered.upstream_id, body, parsed.stream, Shape.MESSAGES, _NO_HEADERS)
     try:
         outbound = offered.api.build_request(call, target)
+    except RecursionError:
+        raise RequestRefused("The body is nested too deeply.") from None
     except NotTranslatable as error:
         raise RequestRefused(error.message, param=error.param) from None
     except ValueError as error:
@@ -79,8 +81,7 @@ def _passing(
     """Return a call with the client's own body, whose model has the provider's name for it."""
     body, model = parsed.raw, offered.upstream_id
     if dialect is not MESSAGES:
-        body = edit_body(body, drop=dialect.gateway_fields, put={"model": model})
-        return ModelCall(model, body, parsed.stream, shape, _NO_HEADERS)
+        return ModelCall(model, openai_body(dialect.name, parsed, model), parsed.stream, shape, _NO_HEADERS)
     if parsed.model != model:
         body = replace_model(body, model)
     return ModelCall(model, body, parsed.stream, shape, headers.passed_on)

@@ -112,6 +112,13 @@ def test_no_fallback_for_a_request_that_is_wrong(rig: Rig) -> None:
     assert models_sent(rig.stub) == ["claude-sonnet-4-6"]
 
 
+@pytest.mark.parametrize(("codes", "served"), [([529], 200), ([500], 503)])
+def test_fallback_on_the_codes_asked_for(rig: Rig, codes: list[int], served: int) -> None:
+    rig.stub.replies.append(OVERLOADED)
+
+    assert chat(rig, fallbacks=[{"model": OPUS}], fallback_on_codes=codes).status_code == served
+
+
 def test_unknown_fallback_is_refused_before_anything_is_sent(rig: Rig) -> None:
     response = chat(rig, fallbacks=[{"model": OPUS}, {"model": "anthropic/claude-nothing-9"}])
 

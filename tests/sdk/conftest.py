@@ -8,7 +8,9 @@ import anthropic
 import openai
 import pytest
 
+from tests.clouds import connect_clouds, simulated_token_service
 from tests.gateway import Gateway, connected_gateway, transactional_db
+from tests.router.conftest import wait_for
 from tests.simulator.recorder import Recorder
 from tests.simulator.running import Running
 
@@ -38,8 +40,13 @@ def module_simulated(transactional_db: None, tmp_path_factory: Any) -> Iterator[
     recorder, folder = Recorder(), tmp_path_factory.mktemp("gateway")
     with (
         Running(recorder) as simulator,
+        simulated_token_service(simulator.origin),
         connected_gateway(simulator.origin, PROVIDER_SECRET, folder) as gateway,
     ):
+        connect_clouds(gateway.workspace, simulator.origin)
+        wait_for(
+            lambda: gateway.request("GET", "/v3/router/models/google/anthropic/claude-sonnet-4-6").is_success or None
+        )
         yield Simulated(gateway, recorder)
 
 

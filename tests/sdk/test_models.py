@@ -12,7 +12,8 @@ def test_openai_lists_what_the_key_can_call(openai_sdk: OpenAI) -> None:
 
     ids = [model.id for model in models]
     assert "anthropic/claude-sonnet-4-6" in ids
-    assert all(model.id.startswith("anthropic/") and model.owned_by == "anthropic" for model in models)
+    assert {model.owned_by for model in models} == {"anthropic", "aws", "google"}
+    assert all(model.id.startswith(f"{model.owned_by}/") for model in models)
     assert len(set(ids)) == len(ids)
 
 

@@ -1,6 +1,7 @@
 """Every code block of the provider page runs against this gateway, unedited but for the host.
 
-The model behind it is the simulator. After each block the ledger has the usage that the simulator reported.
+It runs three times: as it stands, and with its models at AWS Bedrock and at Google Vertex AI. The model behind all of
+them is the simulator. After each block the ledger has the usage that the simulator reported.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.clouds import PREFIXES, as_messages
 from tests.gateway import Gateway, counts_in_answer, counts_in_chat, counts_in_response, counts_in_row
 from tests.seed.conftest import environment, node_command
 from tests.seed.page import PAGE, Block, read_blocks
@@ -56,6 +58,8 @@ FRAGMENTS = {
 EXPECTED_FAILURES = {
     "prompt-caching-5": "the page's shell quoting ends at the apostrophe of “Python's”, so no shell runs it",
 }
+# These name a file by URL, and Bedrock and Vertex AI take bytes only.
+NAMES_A_URL = {"vision-capabilities-1", "pdf-input-1"}
 # What must have reached the provider, beside what every block is checked for.
 IMAGE_TEXT = {"type": "text", "text": "What's in this image?"}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -171,21 +175,60 @@ def test_no_line_of_code_is_left_over() -> None:
     assert [text for text in left if looks_like_code.match(text)] == []
 
 
-@pytest.mark.parametrize("name", runnable())
-def test_block_runs_and_is_counted(run: Any, gateway: Gateway, provider: Recorder, name: str) -> None:
-    block = BLOCKS[name]
+def at(provider: str, text: str) -> str:
+    """Return a block's text with its models at ``provider``."""
+    return text.replace('"anthropic/', f'"{PREFIXES[provider]}').replace('"aws/anthropic/', f'"{PREFIXES[provider]}')
 
-    printed = run(block.text, block.kind)
+
+@pytest.mark.parametrize("cloud", PREFIXES)
+@pytest.mark.parametrize("name", runnable())
+def test_block_runs_and_is_counted(run: Any, gateway: Gateway, provider: Recorder, name: str, cloud: str) -> None:
+    if cloud != "anthropic" and name in NAMES_A_URL:
+        pytest.skip("its provider takes files as bytes only: see the test of the refusal")
+    block, text = BLOCKS[name], at(cloud, BLOCKS[name].text)
+
+    printed = run(text, block.kind)
 
     row, exchange = gateway.new_row(), provider.one()
+    answer = as_messages(exchange.answer)
     assert (exchange.status, row.status, row.certainty, row.error_code) == (200, 200, "exact", "")
-    assert counts_in_row(row) == counts_in_answer(exchange.answer)
+    assert counts_in_row(row) == counts_in_answer(answer)
     assert row.output_tokens > 0
-    assert row.model_asked == re.search(r'"?model"?: "(.+)"', block.text)[1]
+    assert (row.model_asked, row.provider) == (re.search(r'"?model"?: "(.+)"', text)[1], cloud)
     assert row.cost_nano > 0
-    check_printed(block, printed, exchange.answer)
+    check_printed(block, printed, answer)
     assert exchange.request.count(b'"cache_control"') == block.text.count("cache_control")
-    assert {key: exchange.json.get(key) for key in SENT.get(name, {})} == SENT.get(name, {})
+    sent = expected_at(cloud, SENT.get(name, {}))
+    assert {key: exchange.json.get(key) for key in sent} == sent
+
+
+def expected_at(cloud: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """Return what must have reached ``cloud``: Bedrock is told to stream by the address, not in the body."""
+    return {} if cloud == "aws" and "stream" in sent else sent
+
+
+@pytest.mark.parametrize("cloud", ["aws", "google"])
+@pytest.mark.parametrize("name", sorted(NAMES_A_URL))
+def test_file_by_url_is_refused_where_bytes_are_wanted(
+    gateway: Gateway, provider: Recorder, request: pytest.FixtureRequest, tmp_path: Path, name: str, cloud: str
+) -> None:
+    folder = request.getfixturevalue("node_modules")
+    text = at(cloud, BLOCKS[name].text).replace(HOST, gateway.url)
+    (folder / "block.mjs").write_text(text)
+
+    ended = subprocess.run(
+        [*(node_command("node") or ()), "block.mjs"],
+        cwd=folder,
+        env=environment(gateway.token, tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode != 0
+    assert "BadRequestError: 400" in ended.stderr
+    assert "base64" in ended.stderr
+    assert not provider.exchanges
 
 
 def check_printed(block: Block, printed: str, answer: bytes) -> None:
@@ -217,9 +260,10 @@ def test_conversation_block_runs_once_its_apostrophe_is_quoted(run: Any, gateway
     assert marked == [{"type": "text", "text": "What are its main features?", "cache_control": {"type": "ephemeral"}}]
 
 
-def test_cached_documents_are_written_once_and_then_read(run: Any, gateway: Gateway) -> None:
+@pytest.mark.parametrize("cloud", PREFIXES)
+def test_cached_documents_are_written_once_and_then_read(run: Any, gateway: Gateway, cloud: str) -> None:
     block = BLOCKS["prompt-caching-4"]
-    text = block.text.replace("[Large documentation content here...]", LONG_TEXT)
+    text = at(cloud, block.text).replace("[Large documentation content here...]", LONG_TEXT)
 
     usages = [json.loads(run(text, block.kind))["usage"] for _ in range(2)]
 
@@ -237,31 +281,24 @@ def test_prompt_below_the_minimum_is_processed_at_full_cost(run: Any, gateway: G
         assert (row.cache_read_input_tokens, row.cache_write_5m_input_tokens) == (0, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="fallbacks are read and not yet followed")
-def test_fallback_answers_when_the_first_model_is_overloaded(
-    run: Any, provider: Recorder, monkeypatch: pytest.MonkeyPatch
+def test_fallbacks_answer_in_order_when_models_are_overloaded(
+    run: Any, gateway: Gateway, provider: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider, "failing_models", {"claude-sonnet-4-6"})
     block = BLOCKS["multi-provider-strategy-1"]
 
+    monkeypatch.setattr(provider, "failing_models", {"claude-sonnet-4-6"})
+    run(block.text, block.kind)
+    monkeypatch.setattr(provider, "failing_models", {"claude-sonnet-4-6", "global.anthropic.claude-sonnet-4-6"})
     run(block.text, block.kind)
 
-    assert provider.exchanges[-1].json["model"] == "claude-opus-4-6"
+    served = [(row.attempt, row.provider, row.model, row.status) for row in gateway.new_rows(5)]
+    first, second = (1, "anthropic", "claude-sonnet-4-6", 529), (2, "aws", "claude-sonnet-4-6", 200)
+    assert served == [first, second, first, (*second[:3], 503), (3, "anthropic", "claude-opus-4-6", 200)]
 
 
 @pytest.mark.parametrize(
     "model",
-    [
-        "anthropic/claude-sonnet-4-6",
-        pytest.param(
-            "aws/anthropic/claude-sonnet-4-6",
-            marks=pytest.mark.xfail(strict=True, reason="AWS Bedrock cannot be called yet"),
-        ),
-        pytest.param(
-            "google/anthropic/claude-opus-4-6",
-            marks=pytest.mark.xfail(strict=True, reason="Google Vertex AI cannot be called yet"),
-        ),
-    ],
+    ["anthropic/claude-sonnet-4-6", "aws/anthropic/claude-sonnet-4-6", "google/anthropic/claude-opus-4-6"],
 )
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
 def test_model_string_answers(gateway: Gateway, path: str, model: str) -> None:
@@ -294,13 +331,17 @@ def test_package_to_install_is_the_one_the_blocks_ran_with() -> None:
     assert [command.split()[-1] for command in commands] == list(wanted) * 2
 
 
+@pytest.mark.parametrize("cloud", PREFIXES)
 @pytest.mark.parametrize("place", ["part", "top level"])
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
-def test_cache_control_of_an_hour_is_taken(gateway: Gateway, provider: Recorder, path: str, place: str) -> None:
+def test_cache_control_of_an_hour_is_taken(
+    gateway: Gateway, provider: Recorder, path: str, place: str, cloud: str
+) -> None:
     fragment = json.loads(BLOCKS["prompt-caching-2"].text)
     kind, field = ("input_text", "input") if path == RESPONSES else ("text", "messages")
-    part = {"type": kind, "text": f"{path} {place} {LONG_TEXT}"} | (fragment if place == "part" else {})
-    body = {"model": "anthropic/claude-sonnet-4-6", field: [{"role": "user", "content": [part]}]}
+    part = {"type": kind, "text": f"{path} {place} {cloud} {LONG_TEXT}"} | (fragment if place == "part" else {})
+    model = f"{PREFIXES[cloud]}claude-sonnet-4-6"
+    body = {"model": model, field: [{"role": "user", "content": [part]}]}
 
     response = gateway.post(path, body | (fragment if place == "top level" else {}))
 

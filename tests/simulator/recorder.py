@@ -26,7 +26,10 @@ class Exchange:
 
 
 class Recorder:
-    """An ASGI app around ``simulator``. ``failing_models`` names models whose messages are answered "overloaded"."""
+    """An ASGI app around ``simulator``; what asks for Google's tokens is not kept.
+
+    ``failing_models`` names models, as the provider calls them, whose messages are answered "overloaded".
+    """
 
     def __init__(self, simulator: Simulator | None = None) -> None:
         self._simulator = simulator or Simulator()
@@ -44,7 +47,8 @@ class Recorder:
             nonlocal status
             status = message.get("status", status)
             parts.append(message.get("body", b""))
-            if message["type"] == "http.response.body" and not message.get("more_body"):
+            is_last = message["type"] == "http.response.body" and not message.get("more_body")
+            if is_last and scope["path"] != "/token":
                 headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
                 self.exchanges.append(Exchange(scope["path"], headers, request, status, b"".join(parts)))
             await send(message)
@@ -60,9 +64,14 @@ class Recorder:
         return exchange
 
     def _with_failure(self, scope: Scope, request: bytes) -> Scope:
-        if not self.failing_models or json.loads(request or b"{}").get("model") not in self.failing_models:
+        if not self.failing_models or _model_asked(scope["path"], request) not in self.failing_models:
             return scope
         return {**scope, "headers": [*scope["headers"], (b"x-simulate", b"overloaded")]}
+
+
+def _model_asked(path: str, request: bytes) -> str:
+    """Return the model in the body, or where the body has none, in Bedrock's path."""
+    return str(json.loads(request or b"{}").get("model") or path.removeprefix("/model/").partition("/")[0])
 
 
 async def _whole(receive: Receive) -> bytes:
