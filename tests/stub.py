@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,6 @@ class Reply:
     def of_error(cls, status: int, kind: str, message: str, *, headers: Mapping[str, str] | None = None) -> Self:
         envelope = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_stub"}
         return cls.of_json(envelope, status=status, headers={"request-id": "req_stub", **(headers or {})})
-
-    @classmethod
-    def of_recording(cls, path: Path) -> Self:
-        """The response of a recorded exchange, byte for byte, in its own network chunks where they are known."""
-        response = json.loads(path.read_text())["response"]
-        headers = {"content-type": "application/json", **response["headers"]}
-        for name in ("connection", "keep-alive"):
-            headers.pop(name, None)
-        sizes = tuple(response.get("chunk_sizes") or ())
-        return cls(response["status"], headers, response["body"].encode(), sizes)
 
 
 Handler = Callable[[Seen], Reply]
@@ -260,7 +251,7 @@ class Stub:
         if reply.cut_after == -1:
             writer.transport.abort()
             return False
-        is_stream = "event-stream" in reply.headers.get("content-type", "") or bool(reply.chunk_sizes)
+        is_stream = reply.headers.get("content-type", "").startswith(_STREAMS) or bool(reply.chunk_sizes)
         framing = {"transfer-encoding": "chunked"} if is_stream else {"content-length": str(len(reply.body))}
         lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}"]
         lines += [f"{name}: {value}" for name, value in {**reply.headers, **framing}.items()]
