@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
 
-from catalog.index import CatalogIndex, UnknownModel
+from catalog.index import CatalogIndex, UnknownModel, is_passable_id
 from catalog.models import MAX_RETRIES, ROUTE_PREFIX, Route, RouteTarget
 from catalog.queries import load_index
 from catalog.regions import UnknownRegion, read_regions
@@ -162,7 +162,9 @@ def _check_targets(targets: Sequence[TargetSpec]) -> None:
 def _check_model(model_string: str, index: CatalogIndex, *, field: str) -> None:
     if model_string.startswith(ROUTE_PREFIX):
         raise RouteError("A route leads to models, not to other routes.", field=field)
+    provider, _, name = model_string.partition("/")
     try:
         index.resolve(model_string)
     except UnknownModel as error:
-        raise RouteError(str(error), field=field) from None
+        if not is_passable_id(provider, name):
+            raise RouteError(str(error), field=field) from None

@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from catalog.targets import Reach
+from keys.connections import Connection, connections
 from keys.models import KeyVersion, ProviderKey
 from providers.base import Target
 from teams.models import Workspace
@@ -14,4 +15,5 @@ def workspace_reach(workspace: Workspace) -> Reach:
     targets: dict[str, list[Target]] = defaultdict(list)
     for key in keys:
         targets[key.provider].append(Target(key.url, key.settings))
-    return Reach(targets, [workspace.allowed_regions])
+    failing = {provider for provider, state in connections(workspace).items() if state == Connection.FAILING}
+    return Reach(targets, [workspace.allowed_regions], failing)

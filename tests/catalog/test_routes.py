@@ -101,6 +101,21 @@ def test_what_cannot_be_a_route_is_refused_by_field(workspace: Workspace, change
     assert not AuditEvent.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "aws/us.anthropic.claude-opus-4-6-v1",
+        "aws/arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123",
+        "openai/a-model-of-ones-own",
+        "anthropic/claude-haiku-4-5-20251001",
+    ],
+)
+def test_whatever_the_gateway_calls_can_be_a_target(workspace: Workspace, model: str) -> None:
+    route = create_route(workspace, replace(SPEC, targets=[TargetSpec(model)]), actor=None)
+
+    assert route.targets.get().model_string == model
+
+
 def test_a_refused_change_changes_nothing(workspace: Workspace) -> None:
     route = create_route(workspace, SPEC, actor=None)
 

@@ -35,8 +35,17 @@ def test_one_of_a_provider_without_a_key_in_use_cannot(sonnet: CatalogEntry) -> 
     assert why_not_callable(sonnet, Reach({}), NOW) == "Anthropic is not connected"
 
 
-def test_one_that_the_gateway_cannot_call_yet_cannot(sonnet: CatalogEntry) -> None:
-    assert why_not_callable(replace(sonnet, is_callable=False), CONNECTED, NOW) == "Anthropic is coming"
+def test_one_of_a_provider_without_a_key_that_works_cannot(sonnet: CatalogEntry) -> None:
+    assert why_not_callable(sonnet, replace(CONNECTED, failing={"anthropic"}), NOW) == "no key of Anthropic works"
+
+
+@pytest.mark.parametrize(
+    ("region", "said"), [("us-east-1", ""), ("eu-west-1", "no key of AWS Bedrock has a region for it")]
+)
+def test_a_profile_is_called_from_its_own_area(index: CatalogIndex, region: str, said: str) -> None:
+    reach = Reach({"aws": [Target(settings={"region": region})]})
+
+    assert why_not("aws/us.anthropic.claude-opus-4-6-v1", index, reach, NOW) == said
 
 
 def test_a_retired_one_cannot(sonnet: CatalogEntry) -> None:
@@ -63,6 +72,13 @@ def test_every_list_of_regions_must_allow_it(sonnet: CatalogEntry, allowed: list
 def test_a_model_that_the_catalog_dropped_is_told(index: CatalogIndex) -> None:
     assert why_not("anthropic/claude-0", index, CONNECTED, NOW) == "no longer in the catalog"
     assert why_not(SONNET, index, CONNECTED, NOW) == ""
+
+
+def test_an_id_that_the_catalog_cannot_know_goes_by_its_provider(index: CatalogIndex) -> None:
+    profile = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"
+
+    assert why_not(f"aws/{profile}", index, CONNECTED, NOW) == "AWS Bedrock is not connected"
+    assert why_not(f"aws/{profile}", index, Reach({"aws": [Target(settings={"region": "eu-west-1"})]}), NOW) == ""
 
 
 def test_every_model_string_is_an_option_once(index: CatalogIndex) -> None:
