@@ -141,7 +141,7 @@ GROUPS = (
         "OpenAI, chat completions",
         _is("openai", "chat.completions"),
         Use.REPLAYED,
-        "chat, byte for byte; also as Messages and as responses",
+        "chat, byte for byte; also as Messages and as responses, but for one with the old `functions`",
         Shape.CHAT,
     ),
     Group(
