@@ -28,6 +28,7 @@ from providers.openai_chat import TRANSLATION_RULES as TRANSLATION_RULES
 from providers.openai_chat import to_chat
 from providers.openai_errors import classify_openai_error
 from providers.openai_events import MessagesStream
+from providers.openai_passing import without_cache_marks
 from providers.openai_stream import ChatReading, PassingStream, ResponsesReading
 from providers.openai_usage import read_openai_answer
 from providers.secret import Secret
@@ -147,18 +148,24 @@ def _url(target: Target, path: str) -> str:
 
 
 def _body(call: ModelCall, target: Target) -> bytes:
+    is_openai = _is_openai(target)
     if call.shape is Shape.MESSAGES:
-        return to_chat(call, is_openai=_is_openai(target))
-    if call.shape is not Shape.CHAT or not call.stream or _asks_for_usage(call.body):
-        return call.body
-    options = _stream_options(call.body)
+        return to_chat(call, is_openai=is_openai)
+    body = without_cache_marks(call.body) if is_openai else call.body
+    return _asking_for_usage(body) if call.shape is Shape.CHAT and call.stream else body
+
+
+def _asking_for_usage(body: bytes) -> bytes:
+    if _asks_for_usage(body):
+        return body
+    options = _stream_options(body)
     if options is None or bytes(options) == b"null":
-        return edit_body(call.body, put={"stream_options": {"include_usage": True}})
+        return edit_body(body, put={"stream_options": {"include_usage": True}})
     try:
         asking = edit_body(bytes(options), put={"include_usage": True})
     except msgspec.DecodeError:
         raise NotTranslatable("stream_options", "stream_options must be an object.") from None
-    return edit_body(call.body, put={"stream_options": msgspec.Raw(asking)})
+    return edit_body(body, put={"stream_options": msgspec.Raw(asking)})
 
 
 def _asks_for_usage(body: bytes) -> bool:

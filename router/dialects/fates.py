@@ -50,10 +50,11 @@ _STEERING = "identity thread name tags fallbacks fallback_on_codes retry timeout
 # Told to Claude in other words than OpenAI's.
 _CLAUDES = "cache_control thinking"
 
-GATEWAY_FIELDS = names(f"{_STEERING} {_CLAUDES} cache")
+GATEWAY_FIELDS = names(f"{_STEERING} thinking cache")
 """The body's own fields of the gateway, which an OpenAI-compatible upstream must not see.
 
-``cache`` (Orq's cache of whole answers) has no effect here. ``metadata`` and ``user`` are OpenAI's own and stay.
+``cache`` (Orq's cache of whole answers) has no effect here. ``metadata`` and ``user`` are OpenAI's own and stay, and so
+does ``cache_control``, which servers that offer Claude heed.
 """
 
 _BODY = f"model stream metadata temperature top_p top_k stop_sequences tools tool_choice parallel_tool_calls user \

@@ -1,7 +1,6 @@
 """A chat or responses body on its way to an OpenAI-compatible provider: what is the gateway's own is taken out.
 
-Every other value keeps its bytes. Only where something of ours stands inside messages, input or tools are those written
-anew.
+Every other value keeps its bytes. Only where something of ours stands inside messages or input are those written anew.
 """
 
 import re
@@ -18,14 +17,16 @@ Json = dict[str, Any]
 # Claude's reasoning belongs to the provider that made it, and so do its citations and its tools' blocks.
 _IN_MESSAGES: Final = frozenset(
     {
-        *("cache_control", "is_error", "citations", "provider_blocks"),
+        *("is_error", "citations", "provider_blocks"),
         *("reasoning", "reasoning_signature", "redacted_reasoning", "reasoning_parts"),
     }
 )
-_IN_ITEMS: Final = frozenset({"cache_control", "is_error", "citations"})
+_IN_ITEMS: Final = frozenset({"is_error", "citations"})
+# What marks a message's reasoning as Claude's: other servers' own goes back to them.
+_SEALS: Final = frozenset({"reasoning_signature", "redacted_reasoning", "reasoning_parts"})
 _REASONING_PARTS: Final = ("reasoning", "redacted_reasoning")
 _OURS_IN_CHAT: Final = re.compile(rb'"(?:%b)"' % "|".join(sorted(_IN_MESSAGES)).encode())
-_OURS_IN_RESPONSES: Final = re.compile(rb'"(?:cache_control|is_error|citations)"|"(?:signature|redacted):')
+_OURS_IN_RESPONSES: Final = re.compile(rb'"(?:is_error|citations)"|"(?:signature|redacted):')
 
 
 def openai_body(dialect: str, parsed: ParsedRequest, model: str) -> bytes:
@@ -37,11 +38,11 @@ def openai_body(dialect: str, parsed: ParsedRequest, model: str) -> bytes:
     if dialect == "chat":
         put |= _stops(Fields(parsed.body))
         if _OURS_IN_CHAT.search(parsed.raw):
-            put |= _clean(parsed.body, messages=_clean_message, tools=_clean_tool)
+            put |= _clean(parsed.body, messages=_clean_message)
     else:
         NOT_STORED_HERE.refuse(Fields(parsed.body))
         if _OURS_IN_RESPONSES.search(parsed.raw):
-            put |= _clean(parsed.body, input=_clean_item, tools=_clean_tool)
+            put |= _clean(parsed.body, input=_clean_item)
     return edit_body(parsed.raw, drop=GATEWAY_FIELDS | {"stop_sequences"}, put=put)
 
 
@@ -66,7 +67,8 @@ def _clean(body: Json, **cleaners: Callable[[Json], Json | None]) -> Json:
 
 
 def _clean_message(message: Json) -> Json:
-    kept = _without(_IN_MESSAGES, message)
+    ours = _IN_MESSAGES if _SEALS & message.keys() else _IN_MESSAGES - {"reasoning"}
+    kept = _without(ours, message)
     parts = _clean(message, content=_clean_part, tool_calls=lambda call: _without(_IN_MESSAGES, call))
     if parts.get("content") == []:
         parts["content"] = None
@@ -85,11 +87,5 @@ def _clean_item(item: Json) -> Json | None:
     return _without(_IN_ITEMS, item) | parts
 
 
-def _clean_tool(tool: Json) -> Json:
-    kept = _without({"cache_control"}, tool)
-    function = tool.get("function")
-    return kept | {"function": _without({"cache_control"}, function)} if isinstance(function, dict) else kept
-
-
-def _without(names: frozenset[str] | set[str], value: Json) -> Json:
+def _without(names: frozenset[str], value: Json) -> Json:
     return {name: inner for name, inner in value.items() if name not in names}

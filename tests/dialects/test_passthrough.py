@@ -28,7 +28,6 @@ STEERING: dict[str, Any] = {
     "integration_id": "x",
     "orq": {},
     "cache": {"type": "exact_match"},
-    "cache_control": CACHED,
     "thinking": {"type": "adaptive"},
 }
 
@@ -63,31 +62,40 @@ def test_other_values_keep_their_bytes(dialect: Dialect) -> None:
 def test_chat_messages_without_what_is_ours() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     reasoning = {"reasoning": "r", "reasoning_signature": "s", "redacted_reasoning": "d", "reasoning_parts": []}
+    marked = {"type": "text", "text": "x", "cache_control": CACHED}
     body = sent(
         CHAT,
         messages=[
-            {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": CACHED}]},
+            {"role": "user", "content": [{**marked, "citations": []}]},
             {"role": "assistant", "content": [{"type": "reasoning", "reasoning": "r", "signature": "s"}]},
-            {"role": "assistant", **reasoning, "citations": [], "tool_calls": [{**call, "cache_control": CACHED}]},
+            {"role": "assistant", **reasoning, "citations": [], "tool_calls": [call]},
             {"role": "tool", "tool_call_id": "c", "content": "no", "is_error": True},
         ],
-        tools=[{"type": "function", "function": {"name": "f", "cache_control": CACHED}, "cache_control": CACHED}],
     )
 
     assert body["messages"] == [
-        {"role": "user", "content": [{"type": "text", "text": "x"}]},
+        {"role": "user", "content": [marked]},
         {"role": "assistant", "content": None},
         {"role": "assistant", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c", "content": "no"},
     ]
-    assert body["tools"] == [{"type": "function", "function": {"name": "f"}}]
 
 
-def test_a_tools_own_schema_may_speak_of_cache_control() -> None:
-    schema = {"type": "object", "properties": {"cache_control": {"type": "string"}}}
-    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+def test_reasoning_that_is_not_claudes_goes_back_to_its_server() -> None:
+    message = {"role": "assistant", "content": "x", "reasoning": "r", "reasoning_details": [{"type": "reasoning.text"}]}
 
-    assert sent(CHAT, messages=[], tools=[tool])["tools"] == [tool]
+    assert sent(CHAT, messages=[{**message, "citations": []}])["messages"] == [message]
+
+
+@pytest.mark.parametrize("dialect", [CHAT, RESPONSES], ids=["chat", "responses"])
+def test_cache_marks_pass_for_servers_that_offer_claude(dialect: Dialect) -> None:
+    tool = {"type": "function", "name": "f", "cache_control": CACHED}
+    said = {"role": "user", "content": "x", "cache_control": CACHED, "citations": []}
+
+    body = sent(dialect, messages=[said], input=[said], tools=[tool], cache_control=CACHED)
+
+    told = body["messages" if dialect is CHAT else "input"]
+    assert (told[0]["cache_control"], body["tools"], body["cache_control"]) == (CACHED, [tool], CACHED)
 
 
 def test_stop_sequences_become_stop() -> None:
@@ -98,12 +106,11 @@ def test_response_items_without_what_is_ours() -> None:
     body = sent(
         RESPONSES,
         input=[
-            {"role": "user", "content": [{"type": "input_text", "text": "x", "cache_control": CACHED}]},
+            {"role": "user", "content": [{"type": "input_text", "text": "x", "citations": []}]},
             {"type": "reasoning", "summary": [], "encrypted_content": "signature:s"},
             {"type": "reasoning", "summary": [], "encrypted_content": "OpenAI's own"},
             {"type": "function_call_output", "call_id": "c", "output": "no", "is_error": True},
         ],
-        tools=[{"type": "function", "name": "f", "cache_control": CACHED}],
     )
 
     assert body["input"] == [
@@ -111,7 +118,6 @@ def test_response_items_without_what_is_ours() -> None:
         {"type": "reasoning", "summary": [], "encrypted_content": "OpenAI's own"},
         {"type": "function_call_output", "call_id": "c", "output": "no"},
     ]
-    assert body["tools"] == [{"type": "function", "name": "f"}]
 
 
 def test_stored_responses_are_refused() -> None:
