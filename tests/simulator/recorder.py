@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from providers.sse import SSEDecoder
 from simulator.app import Simulator
+from simulator.eventstream import encode_chunk
 from simulator.http import Message, Receive, Scope, Send
+from tests.dialects.samples import stream_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Recorder:
         self._simulator = simulator or Simulator()
         self.exchanges: deque[Exchange] = deque()
         self.failing_models: set[str] = set()
+        self._scripted: Mapping[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,10 +57,18 @@ class Recorder:
                 self.exchanges.append(Exchange(scope["path"], headers, request, status, b"".join(parts)))
             await send(message)
 
+        if self._scripted is not None and scope["path"] != "/token":
+            await _answer_as_scripted(self._scripted, scope["path"], request, send_seen)
+            return
         await self._simulator(self._with_failure(scope, request), _given(request, receive), send_seen)
 
     def forget(self) -> None:
         self.exchanges.clear()
+        self._scripted = None
+
+    def script(self, answer: Mapping[str, Any] | None) -> None:
+        """Let every call be answered with this message, until ``forget``; None leaves it to the simulator."""
+        self._scripted = answer
 
     def one(self) -> Exchange:
         """Return the one call since the last ``forget``."""
@@ -67,6 +79,17 @@ class Recorder:
         if not self.failing_models or _model_asked(scope["path"], request) not in self.failing_models:
             return scope
         return {**scope, "headers": [*scope["headers"], (b"x-simulate", b"overloaded")]}
+
+
+async def _answer_as_scripted(answer: Mapping[str, Any], path: str, request: bytes, send: Send) -> None:
+    kind, body = "application/json", json.dumps(answer).encode()
+    if path.endswith("/invoke-with-response-stream"):
+        events = SSEDecoder().events(stream_of(answer))
+        kind, body = "application/vnd.amazon.eventstream", b"".join(encode_chunk(event, 0) for event in events)
+    elif path.endswith(":streamRawPredict") or json.loads(request).get("stream"):
+        kind, body = "text/event-stream", stream_of(answer)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind.encode())]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _model_asked(path: str, request: bytes) -> str:
