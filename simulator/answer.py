@@ -1,8 +1,9 @@
 """What the simulator says: text, thinking, tool calls, searches and citations, fixed by the request alone.
 
 Tools are called when the request forces it, or when the last user message mentions one (its name, or a word of its
-name: "the weather" calls ``get_weather``); a message that brings tool results is answered with text. Naming several
-tools, the word "parallel" or the instruction ``parallel=N`` makes several calls in one turn. Documents and search
+name: "the weather" calls ``get_weather``), or is told to call one with a given input (``simulator.instructions``); a
+message that brings tool results is answered with text. Naming several tools, the word "parallel" or the instruction
+``parallel=N`` makes several calls in one turn. Documents and search
 results with citations switched on are cited, and the web is searched by its tool when "search" is said.
 """
 
@@ -110,35 +111,57 @@ def _think(
 
 def _call(body: Mapping[str, Any], asked: str, instructions: Instructions, seed: bytes, left: int) -> Answer | None:
     """Return an answer that calls tools; None when none is to be called, or no room is left for it."""
-    calls = [_write_call(tool, asked, seed, at) for at, tool in enumerate(_called_tools(body, asked, instructions))]
+    wanted = _scripted_calls(body, instructions) or [
+        (tool["name"], write_value(tool["input_schema"], asked)) for tool in _called_tools(body, asked, instructions)
+    ]
+    calls = [_write_call(name, call_input, seed, at) for at, (name, call_input) in enumerate(wanted)]
     blocks = [{"type": "text", "text": f"{OPENING} It calls a tool."}, *calls]
     tokens = sum(map(count_block, blocks))
     return Answer(blocks, "tool_use", None, tokens, 0) if calls and tokens <= left else None
 
 
+def _scripted_calls(body: Mapping[str, Any], instructions: Instructions) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return names and inputs of the calls that were spelt out, as far as the request offers and allows the tools."""
+    choice = body.get("tool_choice") or {"type": "auto"}
+    if choice.get("type") not in ("auto", "any"):
+        return []
+    offered = {tool["name"] for tool in _own_tools(body)}
+    calls = [(call.tool, call.input) for call in instructions.calls if call.tool in offered]
+    return calls[: _most_calls(choice)]
+
+
 def _called_tools(body: Mapping[str, Any], asked: str, instructions: Instructions) -> list[Mapping[str, Any]]:
     """Return the tools to call, one more often than once when calls are to be parallel."""
     choice = body.get("tool_choice") or {"type": "auto"}
-    tools = [tool for tool in body.get("tools") or () if tool.get("type") in (None, "custom")]
+    tools = _own_tools(body)
     if not tools or choice.get("type") == "none":
         return []
     if choice.get("type") == "tool":
         called = [tool for tool in tools if tool["name"] == choice["name"]]
     else:
-        called = [tool for tool in tools if _is_mentioned(tool["name"], asked)]
+        # What is said beside results is about them, not a new wish.
+        said = "" if _brings_results(body) else asked
+        called = [tool for tool in tools if _is_mentioned(tool["name"], said)]
         if not called and choice.get("type") == "any":
             called = tools[:1]
     if not called:
         return []
     count = instructions.parallel_calls or max(len(called), 2 if "parallel" in asked else 1)
-    count = 1 if choice.get("disable_parallel_tool_use") else min(count, _MOST_CALLS)
-    return [called[at % len(called)] for at in range(count)]
+    return [called[at % len(called)] for at in range(min(count, _most_calls(choice)))]
 
 
-def _write_call(tool: Mapping[str, Any], asked: str, seed: bytes, at: int) -> Block:
+def _own_tools(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the tools that the client runs itself."""
+    return [tool for tool in body.get("tools") or () if tool.get("type") in (None, "custom")]
+
+
+def _most_calls(choice: Mapping[str, Any]) -> int:
+    return 1 if choice.get("disable_parallel_tool_use") else _MOST_CALLS
+
+
+def _write_call(name: str, call_input: Any, seed: bytes, at: int) -> Block:
     digest = hashlib.sha256(seed + bytes([at])).hexdigest()
-    call_input = write_value(tool["input_schema"], asked)
-    return {"type": "tool_use", "id": f"toolu_sim{digest[:21]}", "name": tool["name"], "input": call_input}
+    return {"type": "tool_use", "id": f"toolu_sim{digest[:21]}", "name": name, "input": call_input}
 
 
 def _brings_results(body: Mapping[str, Any]) -> bool:

@@ -18,11 +18,16 @@ Words and their meaning, with Anthropic's statuses:
     parallel=N        calls in one turn                     between_ms=N      wait so long after each event
     searches=N        web searches, if the tool is there    pings=N           pings in a stream beside the usual one
     redacted          the thinking comes encrypted          stop=REASON       why the answer ends, see STOP_REASONS
+
+A turn of an agent is scripted by ``[[call: Read {"file_path": "note.txt"}]]`` in the last user message: the model calls
+that tool with that input, if the request offers it. Several make several calls.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 FAILURES = frozenset(
     {
@@ -56,6 +61,7 @@ KEY_ENDINGS = {
 
 _MOST_DIGITS = 9
 _DIRECTIVE = re.compile(r"\[\[simulate:?\s*([^\]]*)\]\]")
+_CALL = re.compile(r"\[\[call:?\s+([\w-]+)\s+(\{.*?\})\s*\]\]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,15 @@ class Instructions:
     first_byte_ms: int = 0
     between_ms: int = 0
     pings: int = 0
+    calls: tuple["ScriptedCall", ...] = ()
+
+
+@dataclass(frozen=True)
+class ScriptedCall:
+    """A tool to call, and what with."""
+
+    tool: str
+    input: Mapping[str, Any]
 
 
 @dataclass
@@ -98,12 +113,13 @@ def read_instructions(*, header: str, text: str, key_words: str) -> Instructions
         first_byte_ms=numbers.get("first_byte_ms", 0),
         between_ms=numbers.get("between_ms", 0),
         pings=numbers.get("pings", 0),
+        calls=tuple(_scripted_calls(text)),
     )
 
 
 def without_directives(text: str) -> str:
     """Return ``text`` as the model reads it."""
-    return _DIRECTIVE.sub("", text)
+    return _CALL.sub("", _DIRECTIVE.sub("", text))
 
 
 def words_of_key(key: str) -> str:
@@ -125,6 +141,14 @@ def organisation_of(key: str, prefix: str = KEY_PREFIX) -> str:
     if not key.startswith(prefix):
         return ""
     return key.removeprefix(prefix).partition("-")[0]
+
+
+def _scripted_calls(text: str) -> Iterator[ScriptedCall]:
+    for tool, written in _CALL.findall(text):
+        try:
+            yield ScriptedCall(tool, json.loads(written))
+        except (ValueError, RecursionError):
+            continue
 
 
 def _read_words(source: Iterable[str], words: _Words) -> None:

@@ -125,11 +125,34 @@ async def test_parallel_calls_can_be_switched_off(client: Client) -> None:
     assert kinds(message) == ["text", "tool_use"]
 
 
+async def test_calls_can_be_spelt_out(client: Client) -> None:
+    asked = (
+        'Look. [[call: get_time {"zone": "Europe/Paris", "more": [[1]]}]] [[call: get_weather {"location": "Rome"}]]'
+    )
+
+    message = await client.message(asked, tools=[WEATHER, CLOCK])
+
+    calls = [(block["name"], block["input"]) for block in message["content"][1:]]
+    assert calls == [("get_time", {"zone": "Europe/Paris", "more": [[1]]}), ("get_weather", {"location": "Rome"})]
+
+
+@pytest.mark.parametrize(
+    "asked", ['[[call: get_joke {"about": "x"}]]', "[[call: get_weather {broken}]]"], ids=["not offered", "not JSON"]
+)
+async def test_calls_that_make_no_sense_are_passed_over(client: Client, asked: str) -> None:
+    assert kinds(await client.message(f"Go on. {asked}", tools=[WEATHER])) == ["text"]
+
+
 async def test_tool_results_are_answered_with_text(client: Client) -> None:
     asked = {"role": "user", "content": "What's the weather in Tokyo?"}
     called = await client.message(asked["content"], tools=[WEATHER])
     result = {"type": "tool_result", "tool_use_id": called["content"][-1]["id"], "content": "18 degrees"}
-    turns = [asked, {"role": "assistant", "content": called["content"]}, {"role": "user", "content": [result]}]
+    reminder = {"type": "text", "text": "Remember that there is get_weather."}
+    turns = [
+        asked,
+        {"role": "assistant", "content": called["content"]},
+        {"role": "user", "content": [result, reminder]},
+    ]
 
     message = await client.message(messages=turns, tools=[WEATHER])
 
