@@ -1,14 +1,15 @@
 """Wherever the network cuts a recorded stream, the same is passed on, rendered and metered."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from providers.base import ModelCall, Shape, TokenCounts
+from providers.base import AnswerStream, ModelCall, Shape
 from providers.registry import PROVIDER_APIS
 from providers.sse import SSEDecoder
 from router.dialects import CHAT, RESPONSES
@@ -34,7 +35,7 @@ class Followed:
     """What came of a stream: the bytes passed on, what was read of it, and what clients of other dialects get."""
 
     passed_on: bytes
-    facts: tuple[TokenCounts, str | None, str | None, object, bool, int, bool]
+    facts: tuple[object, ...]
     chat: bytes = b""
     responses: bytes = b""
 
@@ -46,12 +47,25 @@ def shapes_told(recording: Recording) -> list[Shape]:
     return [shape, Shape.MESSAGES] if shape is Shape.CHAT else [shape]
 
 
-def follow(recording: Recording, shape: Shape, chunks: Iterable[bytes]) -> Followed:
-    """Follow the stream as the gateway does, in chunks as they come."""
+def follow(recording: Recording, shape: Shape, chunks: Iterable[bytes], *, is_watched: bool = False) -> Followed:
+    """Follow the stream as the gateway does, in chunks as they come; ``is_watched``: asking for all after each."""
     body = json.dumps(recording.sent or {}).encode()
     stream = PROVIDER_APIS[place_of(recording).provider].answer_stream(ModelCall("m", body, True, shape))
-    passed_on = [stream.feed(chunk) for chunk in chunks]
-    facts = (
+    passed_on = []
+    for chunk in chunks:
+        passed_on.append(stream.feed(chunk))
+        if is_watched:
+            facts_of(stream)
+    facts = facts_of(stream)
+    if shape is not Shape.MESSAGES:
+        return Followed(b"".join(passed_on), facts)
+    decoder = SSEDecoder()
+    events = [event for chunk in passed_on for event in decoder.events(chunk)]
+    return Followed(b"".join(passed_on), facts, render(CHAT, events), render(RESPONSES, events))
+
+
+def facts_of(stream: AnswerStream) -> tuple[object, ...]:
+    return (
         stream.counts,
         stream.model,
         stream.stop_reason,
@@ -60,15 +74,11 @@ def follow(recording: Recording, shape: Shape, chunks: Iterable[bytes]) -> Follo
         stream.text_chars,
         stream.first_token_seen,
     )
-    if shape is not Shape.MESSAGES:
-        return Followed(b"".join(passed_on), facts)
-    return Followed(b"".join(passed_on), facts, render(CHAT, passed_on), render(RESPONSES, passed_on))
 
 
-def render(dialect: Dialect, chunks: Iterable[bytes]) -> bytes:
-    renderer, decoder = dialect.stream_renderer(make_context()), SSEDecoder()
-    rendered = [b"".join(map(renderer.feed, decoder.events(chunk))) for chunk in chunks]
-    return b"".join(rendered) + renderer.finish()
+def render(dialect: Dialect, events: Iterable[Mapping[str, Any]]) -> bytes:
+    renderer = dialect.stream_renderer(make_context())
+    return b"".join(map(renderer.feed, events)) + renderer.finish()
 
 
 def readings() -> Iterator[tuple[Recording, Shape]]:
@@ -96,6 +106,6 @@ def test_no_cuts_change_anything(data: st.DataObject) -> None:
     recording, shape = data.draw(st.sampled_from(list(readings())))
     offsets = data.draw(st.lists(st.integers(0, len(recording.body)), max_size=30))
 
-    cut = follow(recording, shape, split(recording.body, offsets))
+    cut = follow(recording, shape, split(recording.body, offsets), is_watched=data.draw(st.booleans()))
 
     assert cut == follow(recording, shape, [recording.body])
