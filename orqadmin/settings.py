@@ -124,6 +124,8 @@ GOOGLE_TOKEN_URI = os.environ.get("ORQADMIN_GOOGLE_TOKEN_URI", "")
 CONNECT_TIMEOUT_S = float(os.environ.get("ORQADMIN_CONNECT_TIMEOUT_S", "5"))
 FIRST_BYTE_TIMEOUT_S = float(os.environ.get("ORQADMIN_FIRST_BYTE_TIMEOUT_S", "600"))
 BETWEEN_BYTES_TIMEOUT_S = float(os.environ.get("ORQADMIN_BETWEEN_BYTES_TIMEOUT_S", "120"))
+# For a request's body to arrive.
+BODY_TIMEOUT_S = float(os.environ.get("ORQADMIN_BODY_TIMEOUT_S", "120"))
 # For all of a call, retries and fallbacks included; a client may set a shorter one.
 CALL_TIMEOUT_S = float(os.environ.get("ORQADMIN_CALL_TIMEOUT_S", "3600"))
 # Clients give up on a stream that is silent for minutes, so it is kept alive.

@@ -23,6 +23,7 @@ from keys.prompts import PromptSealer
 from router.affinity import conversation_of
 from router.asgi_types import Receive, Scope, Send
 from router.auth import authenticate, read_token
+from router.body import MOST_HEADERS, ClientGone
 from router.call import Call, Metadata, Request
 from router.dialects import CHAT, MESSAGES, RESPONSES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
@@ -104,15 +105,14 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     inbound = Inbound(request_id, request_id.hex, path, read_headers(scope["headers"]), time.perf_counter())
     dialect = MESSAGES if path.startswith(NATIVE_PREFIX) else CHAT
     try:
+        if len(scope["headers"]) > MOST_HEADERS:
+            message = f"The request has more than {MOST_HEADERS} headers."
+            raise RequestRefused(message, status=431, code="too_many_headers")
         await _route(_gateway, scope["method"], inbound, receive, send)
     except RequestRefused as refused:
         await _reply_refused(send, dialect, inbound, refused)
     except ClientGone:
         return
-
-
-class ClientGone(Exception):
-    """The client left before its request was whole."""
 
 
 async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Receive, send: Send) -> None:
@@ -173,7 +173,7 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
 
 async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, receive: Receive, send: Send) -> None:
     key = _authenticate(gateway, inbound)
-    raw = await _read_body(receive, inbound, gateway.max_body_bytes)
+    raw = await gateway.bodies.read(receive, inbound.headers.every.get("content-length", ""))
     dialect, asked = endpoint.dialect, ""
     try:
         parsed = dialect.parse(raw)
@@ -252,28 +252,6 @@ def _snapshot_of(gateway: Gateway) -> Snapshot:
     if gateway.holder.current is None:
         raise AssertionError("requests are served only once there is a snapshot")
     return gateway.holder.current
-
-
-async def _read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
-    """Return the whole body; raises RequestRefused (413) beyond ``limit`` bytes, ClientGone if it never ends."""
-    if int(inbound.headers.every.get("content-length") or 0) > limit:
-        raise _too_large(limit)
-    chunks, size, is_whole = [], 0, False
-    while not is_whole:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        is_whole = not message.get("more_body")
-        if size > limit:
-            raise _too_large(limit)
-    return b"".join(chunks)
-
-
-def _too_large(limit: int) -> RequestRefused:
-    message = f"The request is larger than {limit // (1024 * 1024)} MB."
-    return RequestRefused(message, status=413, code="request_too_large")
 
 
 def _record_refusal(

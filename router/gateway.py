@@ -12,6 +12,7 @@ from django.db import connection
 from psycopg import AsyncConnection
 
 from router.asgi_types import Receive, Send
+from router.body import BodyReader
 from router.call import Call, Means
 from router.fetching import UrlFetcher
 from router.health import Health
@@ -55,7 +56,7 @@ class Gateway:
 
     def __init__(self) -> None:
         gc.set_threshold(COLLECT_EVERY)
-        self.max_body_bytes: int = settings.MAX_BODY_BYTES
+        self.bodies = BodyReader(most_bytes=settings.MAX_BODY_BYTES, longest_s=settings.BODY_TIMEOUT_S)
         self.outbox = OutboxWriter(settings.OUTBOX_DIR, flush_to_disk=settings.OUTBOX_SYNCHRONOUS == "FULL")
         self.health = Health(self._record_set_aside)
         upstream = UpstreamClient()
@@ -120,6 +121,7 @@ class Gateway:
         while True:
             await asyncio.sleep(WATCH_AFTER_S)
             now = time.monotonic()
+            self.bodies.end_slow(now)
             for carried in list(self._carried.values()):
                 if carried.watching is None and carried.begun < now - WATCH_AFTER_S:
                     carried.watching = asyncio.create_task(carried.watch())
