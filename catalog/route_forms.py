@@ -1,6 +1,7 @@
 """What people type about a route: its own fields, and one small form for each of its models."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from django import forms
@@ -57,8 +58,19 @@ class RouteForm(forms.Form):
     )
 
 
+@dataclass(frozen=True)
+class RowButton:
+    """A button of one row. ``sign`` is what it shows, ``label`` what is read out."""
+
+    move: str
+    label: str
+    sign: str
+    is_focused: bool
+    is_disabled: bool = False
+
+
 class TargetForm(forms.Form):
-    """One model of a route; a row without a model counts for nothing.
+    """One model of a route, of ``rows``; a row without a model counts for nothing.
 
     ``focus`` is which of its controls gets the keyboard: model, up, down or remove; '' for none.
     """
@@ -68,10 +80,21 @@ class TargetForm(forms.Form):
     model = forms.ChoiceField(label="Model", required=False)
     weight = forms.IntegerField(label="Weight", required=False, min_value=1, max_value=MAX_WEIGHT, initial=1)
 
-    def __init__(self, *args: Any, choices: Choices, **options: Any) -> None:
+    def __init__(self, *args: Any, number: int, rows: int, choices: Choices, **options: Any) -> None:
+        options["prefix"] = _prefix(number)
         super().__init__(*args, **options)
         self.fields["model"].choices = choices  # type: ignore[attr-defined]
-        self.focus = ""
+        self.number, self.rows, self.focus = number, rows, ""
+
+    @property
+    def buttons(self) -> list[RowButton]:
+        """What moves the row and removes it."""
+        at, model = self.number, f"model {self.number + 1}"
+        return [
+            RowButton(f"up-{at}", f"Move {model} up", "↑", self.focus == "up", at == 0),
+            RowButton(f"down-{at}", f"Move {model} down", "↓", self.focus == "down", at == self.rows - 1),
+            RowButton(f"remove-{at}", f"Remove {model}", "✕", self.focus == "remove"),
+        ]
 
     def clean_weight(self) -> int:
         return self.cleaned_data["weight"] or 1
@@ -96,7 +119,8 @@ class RouteForms:
         self.is_bound = data is not None
         self.route = RouteForm(data, initial=values)
         self.targets = [
-            TargetForm(data, initial=row, prefix=_prefix(number), choices=choices) for number, row in enumerate(rows)
+            TargetForm(data, initial=row, number=number, rows=len(rows), choices=choices)
+            for number, row in enumerate(rows)
         ]
 
     @classmethod

@@ -7,9 +7,12 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from catalog.routes import RouteSpec, TargetSpec, create_route
 from keys.services import add_version
 from providers.secret import Secret
 from teams.models import Role
+from teams.projects import create_project
+from teams.services import KeyScope
 from tests.browser.conftest import Product
 from tests.factories import make_gateway_key, make_member, make_provider_key
 from tests.usage.samples import make_record, record
@@ -26,7 +29,11 @@ def paths(product: Product) -> dict[str, str]:
     owner = make_member(workspace, OWNER, Role.OWNER)
     key = make_provider_key(workspace, base_url=product.simulator_origin)
     add_version(key, secret=Secret("sk-ant-sim-acme-the-next"), actor=owner)
-    gateway_key = make_gateway_key(workspace, owner=owner).key
+    project = create_project(workspace, name="Help centre", allowed_regions=["eu", "us-east-1"], actor=owner)
+    scope = KeyScope(project, ["eu"], ["anthropic/*", "route/support"])
+    gateway_key = make_gateway_key(workspace, owner=owner, scope=scope).key
+    targets = [TargetSpec("anthropic/claude-sonnet-4-6", 3), TargetSpec("aws/anthropic/claude-sonnet-4-6")]
+    route = create_route(workspace, RouteSpec("support", targets, "weighted", allowed_regions=["eu"]), actor=owner)
     now = timezone.now()
     for hours in range(3):
         at = now - timedelta(hours=hours)
@@ -45,14 +52,24 @@ def paths(product: Product) -> dict[str, str]:
         "delete": f"{here}/byok/{key.pk}/delete/",
         "gateway keys": f"{here}/api-keys/",
         "new gateway key": f"{here}/api-keys/new/",
+        "edit gateway key": f"{here}/api-keys/{gateway_key.pk}/edit/",
         "models": f"{here}/models/",
         "model": f"{here}/models/claude-sonnet-4-6/",
+        "routes": f"{here}/routes/",
+        "new route": f"{here}/routes/new/",
+        "edit route": f"{here}/routes/{route.pk}/edit/",
+        "call route": f"{here}/routes/{route.pk}/call/",
+        "delete route": f"{here}/routes/{route.pk}/delete/",
+        "projects": f"{here}/projects/",
+        "new project": f"{here}/projects/new/",
+        "archive project": f"{here}/projects/{project.pk}/archive/",
         "usage": f"{here}/usage/",
         "requests": f"{here}/requests/",
         "request": f"{here}/requests/request0/",
         "reports": f"{here}/reports/",
         "month": f"{here}/reports/{now.year}/{now.month}/",
         "settings": f"{here}/settings/",
+        "rules for calls": f"{here}/settings/calls/",
         "account": "/account/",
         "password": "/accounts/password/change/",
         "not there": f"{here}/nothing/",
