@@ -172,7 +172,10 @@ class Call:
             self._silent_since = now
             is_native = self.request.dialect.name == "messages"
             body = _NATIVE_PING if is_native else _COMMENT_PING
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            # Who has not yet taken what was sent before needs no ping, and must not hold up the others.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     # Attempts
 
