@@ -25,7 +25,7 @@ from router.asgi_types import Send
 from router.attempt import Attempt
 from router.course import Course, Failed
 from router.dialects.base import CostSplit, Dialect, ParsedRequest, ReplyContext, RequestRefused, StreamRenderer
-from router.failures import Failure, failure_of, timed_out, unreachable
+from router.failures import Failure, failure_of, timed_out, unreachable, unsendable
 from router.fetching import UrlFetcher
 from router.headers import RequestHeaders, reply_headers
 from router.health import Health
@@ -235,8 +235,7 @@ class Call:
         except TokenFailure as error:
             return self._failed(attempt, error.outcome, failure_of(error.outcome, error.message))
         except UpstreamFailed as error:
-            failure = timed_out(error.phase) if error.outcome == Outcome.TIMEOUT else unreachable()
-            return self._failed(attempt, error.outcome, failure, is_certain=not error.was_sent)
+            return self._failed(attempt, error.outcome, _without_answer(error), is_certain=not error.was_sent)
         try:
             attempt.status, attempt.connect_ms = answer.status, answer.connect_ms
             attempt.first_byte_ms = attempt.elapsed_ms()
@@ -480,6 +479,12 @@ def _limits_of(parsed: ParsedRequest, timeouts: Timeouts) -> Timeouts:
     """Return the limits for a request, whose client may have set one for the whole call."""
     whole_ms = parsed.options.timeout_ms
     return msgspec.structs.replace(timeouts, whole=whole_ms / 1000) if whole_ms else timeouts
+
+
+def _without_answer(error: UpstreamFailed) -> Failure:
+    if error.outcome == Outcome.TIMEOUT:
+        return timed_out(error.phase)
+    return unsendable() if error.outcome == Outcome.MISCONFIGURED else unreachable()
 
 
 def _is_of_type(header: tuple[bytes, bytes], content_type: bytes) -> bool:

@@ -61,3 +61,9 @@ def timed_out(phase: str) -> Failure:
 def unreachable() -> Failure:
     """Return the answer for a provider that no connection could be made to."""
     return _FAILURES[Outcome.UNREACHABLE]
+
+
+def unsendable() -> Failure:
+    """Return the answer where HTTP cannot carry the stored key or its settings, so that nothing was sent."""
+    message = "The stored key or its settings hold a character that no request can carry. Paste them again."
+    return Failure(422, "provider_credential_invalid", message)

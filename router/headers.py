@@ -49,8 +49,6 @@ _STOPPED_REPLY_HEADERS: Final = frozenset(
         b"x-api-key",
     ]
 )
-# What is metered and passed on byte for byte must not arrive compressed.
-UNCOMPRESSED: Final[Mapping[str, str]] = {"accept-encoding": "identity"}
 
 
 class RequestHeaders(msgspec.Struct, frozen=True):
@@ -70,7 +68,8 @@ class _Fate(Enum):
 def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     """Return the headers of an ASGI scope, sorted out."""
     every: dict[str, str] = {}
-    passed_on, metadata = dict(UNCOMPRESSED), {}
+    passed_on: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, fate = _fate_of(raw_name)
         value = every[name] = raw_value.decode("latin-1")

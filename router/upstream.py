@@ -4,6 +4,7 @@ No redirects, no proxies from the environment, no cookies, no decompression: wha
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
@@ -16,7 +17,9 @@ from router.http1 import (
     Connection,
     ConnectionBroken,
     ConnectionPool,
+    NotSendable,
     TimedOut,
+    client_tls,
     connect,
     parse_url,
     request_head,
@@ -25,8 +28,6 @@ from router.http1 import (
 # A provider's refusal is a few hundred bytes; of more, the rest is not read.
 LONGEST_ERROR: Final = 256 * 1024
 KEEP_ALIVE_S: Final = 30.0
-
-_UNCOMPRESSED: Final = {"accept-encoding": "identity"}
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -52,6 +53,9 @@ class UpstreamAnswer:
 
     __slots__ = ("_address", "_connection", "_pool", "_timeouts", "_whole_until", "connect_ms", "headers", "status")
 
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+
     def __init__(
         self,
         pool: ConnectionPool,
@@ -62,9 +66,17 @@ class UpstreamAnswer:
         connect_ms: int,
     ) -> None:
         self._pool, self._address, self._connection = pool, address, connection
-        self._timeouts, self._whole_until = timeouts, whole_until
-        self.status, self.connect_ms = connection.status, connect_ms
-        self.headers: Sequence[tuple[bytes, bytes]] = connection.headers
+        self._timeouts, self._whole_until, self.connect_ms = timeouts, whole_until, connect_ms
+
+    async def wait_for_head(self, until: float) -> None:
+        """Wait for status and headers, at most ``until`` (of the loop's time). Raises UpstreamFailed."""
+        try:
+            await self._connection.wait_for_head(until=until, whole_until=self._whole_until)
+        except ConnectionBroken:
+            raise UpstreamFailed(Outcome.UNREACHABLE) from None
+        except TimedOut as error:
+            raise UpstreamFailed(Outcome.TIMEOUT, phase=error.phase) from None
+        self.status, self.headers = self._connection.status, self._connection.headers
 
     def header(self, name: str) -> str:
         """Return one header's value by its lower-case name, '' if there is none."""
@@ -110,37 +122,39 @@ class UpstreamAnswer:
 
 
 class UpstreamClient:
-    """One process's connections to providers; made once there is an event loop."""
+    """One process's connections to providers; made once there is an event loop.
 
-    def __init__(self) -> None:
+    ``tls`` says whose certificates are trusted, by default those of the system's authorities.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self._pool = ConnectionPool(keep_alive_s=KEEP_ALIVE_S)
+        self._tls = tls or client_tls()
 
     async def send(self, outbound: Outbound, headers: Mapping[str, str], timeouts: Timeouts) -> UpstreamAnswer:
         """Send ``outbound`` with ``headers`` (its own and the credential) and return the answer, its body unread.
 
-        Raises UpstreamFailed.
+        Raises UpstreamFailed; its outcome is MISCONFIGURED where no HTTP request can be made of it.
         """
-        destination = parse_url(outbound.url)
-        head = request_head(outbound.method, destination, {**headers, **_UNCOMPRESSED}, len(outbound.body))
+        try:
+            destination = parse_url(outbound.url)
+            head = request_head(outbound.method, destination, headers, len(outbound.body))
+        except NotSendable:
+            raise UpstreamFailed(Outcome.MISCONFIGURED, was_sent=False) from None
         loop = asyncio.get_running_loop()
         whole_until = loop.time() + timeouts.whole
         connection, connect_ms = self._pool.take(destination.address), 0
         if connection is None:
             connection, connect_ms = await self._connect(destination.address, timeouts)
+        answer = UpstreamAnswer(self._pool, destination.address, connection, timeouts, whole_until, connect_ms)
         try:
             connection.start(head, outbound.body)
-            await connection.wait_for_head(until=loop.time() + timeouts.first_byte, whole_until=whole_until)
-        except ConnectionBroken:
-            self._pool.give_back(destination.address, connection)
-            raise UpstreamFailed(Outcome.UNREACHABLE) from None
-        except TimedOut as error:
-            self._pool.give_back(destination.address, connection)
-            raise UpstreamFailed(Outcome.TIMEOUT, phase=error.phase) from None
+            await answer.wait_for_head(loop.time() + timeouts.first_byte)
         except BaseException:
-            # Cancelled: the answer may still come, and must not be taken for another's.
-            self._pool.give_back(destination.address, connection)
+            # Cancelled or too late: the answer may still come, and must not be taken for another's.
+            answer.close()
             raise
-        return UpstreamAnswer(self._pool, destination.address, connection, timeouts, whole_until, connect_ms)
+        return answer
 
     async def close(self) -> None:
         """Hang up everywhere."""
@@ -149,10 +163,11 @@ class UpstreamClient:
     async def _connect(self, address: Address, timeouts: Timeouts) -> tuple[Connection, int]:
         begun = time.perf_counter()
         try:
-            connection = await connect(address, timeout_s=min(timeouts.connect, timeouts.whole))
+            connection = await connect(address, self._tls, timeout_s=min(timeouts.connect, timeouts.whole))
+            self._pool.note_new(connection)
         except ConnectionBroken:
             raise UpstreamFailed(Outcome.UNREACHABLE, was_sent=False) from None
         except TimedOut as error:
-            raise UpstreamFailed(Outcome.TIMEOUT, phase=error.phase, was_sent=False) from None
-        self._pool.note_new(connection)
+            phase = error.phase if timeouts.connect <= timeouts.whole else "whole call"
+            raise UpstreamFailed(Outcome.TIMEOUT, phase=phase, was_sent=False) from None
         return connection, round((time.perf_counter() - begun) * 1000)
