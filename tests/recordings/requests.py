@@ -17,11 +17,15 @@ ENDPOINTS = {
     Shape.CHAT: "/v3/router/chat/completions",
     Shape.RESPONSES: "/v3/router/responses",
 }
-# Fields of a recorded body that a client of the native endpoint does not write: the provider's own.
-_BEDROCK_VERSION = "bedrock-2023-05-31"
+# A model of each provider that stands for all.
+_MODELS = {
+    "anthropic": "anthropic/claude-sonnet-4-6",
+    "aws": "aws/us.anthropic.claude-sonnet-4-6",
+    "google": "google/claude-sonnet-4-6",
+    "openai": "openai/some-model",
+}
+# Bedrock's and Vertex AI's own field, which a client of the native endpoint does not write.
 _VERSION = "anthropic_version"
-_OPENAI_CHAT = "/chat/completions"
-_OPENAI_RESPONSES = "/responses"
 
 Json = dict[str, Any]
 
@@ -59,7 +63,7 @@ def place_of(recording: Recording) -> Place:
     if recording.provider == "openai":
         return Place("openai", (("responses", "yes"),))
     if recording.provider.startswith("gateway:"):
-        return Place("openai", (("responses", "no"),), url.path.removesuffix(_OPENAI_CHAT))
+        return Place("openai", (("responses", "no"),), url.path.removesuffix("/chat/completions"))
     return Place(recording.provider)
 
 
@@ -107,3 +111,15 @@ def body_expected(recording: Recording, model: str) -> Json | None:
 def path_expected(recording: Recording, model: str) -> str:
     """Return the path that the provider must get, its escapes undone: recorders and clients differ in them."""
     return unquote(recording.path).replace(recording.model, model) if recording.model else unquote(recording.path)
+
+
+def small_request(dialect: str, place: Place, *, stream: bool) -> Request:
+    """Return a request in ``dialect``, a shape's name, that any answer may answer; a stream is to tell its usage."""
+    said = [{"role": "user", "content": "Hello"}]
+    fields: dict[str, Json] = {
+        "messages": {"messages": said, "max_tokens": 64},
+        "responses": {"input": said},
+        "chat": {"messages": said, **({"stream_options": {"include_usage": True}} if stream else {})},
+    }
+    body = {"model": _MODELS[place.provider], "stream": stream, **fields[dialect]}
+    return Request(ENDPOINTS[Shape(dialect)], body)

@@ -9,11 +9,11 @@ import pytest
 from providers.base import Shape
 from tests.features import RESPONSES_ENDINGS
 from tests.recordings.counts import counts_in_row, reported_counts
+from tests.recordings.expected import told_counts
 from tests.recordings.library import Recording, cases, needs_recordings
 from tests.recordings.replaying import Replayer, reply_of
-from tests.recordings.requests import ENDPOINTS, OPENAI_CHAT_ONLY, Request
+from tests.recordings.requests import OPENAI_CHAT_ONLY, small_request
 from tests.recordings.scope import is_replayed
-from tests.recordings.test_translated import told_counts
 from tests.replies import Reply, Thought, ToolCall, read_reply
 
 pytestmark = needs_recordings
@@ -31,12 +31,6 @@ def is_told(recording: Recording) -> bool:
 
 
 ANSWERED = cases(is_told)
-
-
-def small_request(dialect: str, *, stream: bool) -> Request:
-    said = [{"role": "user", "content": "Hello"}]
-    body = {"input": said} if dialect == "responses" else {"messages": said, "max_tokens": 64}
-    return Request(ENDPOINTS[Shape(dialect)], {"model": "openai/some-model", "stream": stream, **body})
 
 
 def parts_of(recording: Recording) -> list[dict[str, Any]]:
@@ -84,7 +78,7 @@ def expected_reply(recording: Recording, dialect: str) -> Reply:
 @pytest.mark.parametrize("dialect", ["messages", "responses"])
 @pytest.mark.parametrize("recording", ANSWERED)
 def test_completion_is_told_with_all_it_holds(replayer: Replayer, recording: Recording, dialect: str) -> None:
-    request = small_request(dialect, stream=recording.is_streamed)
+    request = small_request(dialect, OPENAI_CHAT_ONLY, stream=recording.is_streamed)
 
     response = replayer.ask(OPENAI_CHAT_ONLY, request, reply_of(recording))
 

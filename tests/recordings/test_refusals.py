@@ -6,9 +6,8 @@ from providers.base import Shape
 from tests.recordings.counts import counts_in_row, reported_counts
 from tests.recordings.library import Recording, cases, needs_recordings
 from tests.recordings.replaying import Replayer, reply_of
-from tests.recordings.requests import Place, Request, place_of, request_for
+from tests.recordings.requests import Place, Request, place_of, request_for, small_request
 from tests.recordings.scope import is_replayed
-from tests.recordings.test_translated import small_request
 
 pytestmark = needs_recordings
 
