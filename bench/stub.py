@@ -1,7 +1,8 @@
 """The upstream of the benchmark: answers as fast as one process can, always the same.
 
-A body with ``"stream":true`` gets a stream of 30 events, each its own network chunk; any other 600 bytes of JSON. It
-speaks HTTP/1.1 by hand, so that it never is what limits the measured servers.
+A body with ``"stream":true`` gets a stream of 30 events, each its own network chunk; any other 600 bytes of JSON. To
+Bedrock's streaming path, whose body does not say so, the same events go in AWS's frames. It speaks HTTP/1.1 by hand, so
+that it never is what limits the measured servers.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import sys
 from typing import Any, cast
 
 import uvloop
+
+from simulator.eventstream import encode_chunk
 
 EVENTS = 30
 ANSWER_BYTES = 600
@@ -40,10 +43,10 @@ def make_answer() -> bytes:
     return json.dumps({**_MESSAGE, "content": [{"type": "text", "text": "x" * missing}]}).encode()
 
 
-def make_events() -> list[bytes]:
-    """Return the EVENTS frames of a stream."""
+def make_events() -> list[dict[str, Any]]:
+    """Return the EVENTS events of a stream."""
     text = {"type": "text_delta", "text": " some words of an answer"}
-    events: list[dict[str, Any]] = [
+    return [
         {"type": "message_start", "message": {**_MESSAGE, "content": [], "usage": {**_USAGE, "output_tokens": 1}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         *[{"type": "content_block_delta", "index": 0, "delta": text}] * (EVENTS - 5),
@@ -55,7 +58,10 @@ def make_events() -> list[bytes]:
         },
         {"type": "message_stop"},
     ]
-    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
+def _server_sent(event: dict[str, Any]) -> bytes:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
 def _chunk(data: bytes) -> bytes:
@@ -63,8 +69,16 @@ def _chunk(data: bytes) -> bytes:
 
 
 _ANSWER = _HEADERS + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (ANSWER_BYTES, make_answer())
-_STREAM_HEAD = _HEADERS + b"content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
-_STREAM = [_STREAM_HEAD, *map(_chunk, make_events()), b"0\r\n\r\n"]
+
+
+def _stream(content_type: bytes, frames: list[bytes]) -> list[bytes]:
+    head = _HEADERS + b"content-type: %b\r\ntransfer-encoding: chunked\r\n\r\n" % content_type
+    return [head, *map(_chunk, frames), b"0\r\n\r\n"]
+
+
+_STREAM = _stream(b"text/event-stream; charset=utf-8", [_server_sent(event) for event in make_events()])
+_AWS_STREAM = _stream(b"application/vnd.amazon.eventstream", [encode_chunk(event, 12) for event in make_events()])
+_AWS_PATH_END = b"/invoke-with-response-stream HTTP/1.1"
 
 
 class Upstream(asyncio.Protocol):
@@ -90,18 +104,20 @@ class Upstream(asyncio.Protocol):
         if len(body) < length:
             return
         self._received = body[length:]
-        if b'"stream":true' in body[:length]:
-            self._send_part(0)
+        if head.partition(b"\r\n")[0].endswith(_AWS_PATH_END):
+            self._send_part(_AWS_STREAM, 0)
+        elif b'"stream":true' in body[:length]:
+            self._send_part(_STREAM, 0)
         elif self._transport:
             self._transport.write(_ANSWER)
 
-    def _send_part(self, number: int) -> None:
+    def _send_part(self, stream: list[bytes], number: int) -> None:
         """Send one part of the stream and the next in the loop's next turn, so that each is a packet of its own."""
         if self._transport is None:
             return
-        self._transport.write(_STREAM[number])
-        if number + 1 < len(_STREAM):
-            asyncio.get_running_loop().call_soon(self._send_part, number + 1)
+        self._transport.write(stream[number])
+        if number + 1 < len(stream):
+            asyncio.get_running_loop().call_soon(self._send_part, stream, number + 1)
 
 
 async def serve(port: int) -> None:
