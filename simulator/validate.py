@@ -27,6 +27,8 @@ _BLOCK_FIELDS: Mapping[str, Mapping[str, type]] = {
     "tool_result": {"tool_use_id": str},
     "search_result": {"source": str, "title": str, "content": list},
 }
+# Those that it may carry, with theirs.
+_OPTIONAL_FIELDS: Mapping[str, Mapping[str, type]] = {"document": {"title": str, "context": str}}
 _SOURCE_FIELDS: Mapping[str, Mapping[str, type]] = {
     "base64": {"media_type": str, "data": str},
     "url": {"url": str},
@@ -182,6 +184,9 @@ def _check_block(block: Any, place: str) -> None:
     kind = _need(block, "type", str, f"{place}.")
     for name, wanted in _BLOCK_FIELDS.get(kind, {}).items():
         _need(block, name, wanted, f"{place}.{kind}.")
+    for name, wanted in _OPTIONAL_FIELDS.get(kind, {}).items():
+        if block.get(name) is not None:
+            _need(block, name, wanted, f"{place}.{kind}.")
     _check_cache_control(block, f"{place}.")
     if kind == "text" and not block["text"]:
         if block.get("cache_control"):
