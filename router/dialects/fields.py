@@ -6,6 +6,11 @@ from typing import Any, Self
 from router.dialects.base import RequestRefused
 
 
+def whole(value: object) -> object:
+    """Return ``value``, a number without a fraction as an integer: in JSON 3.0 is 3, and Orq's package writes it so."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
 class Fields:
     """One JSON object of a request and where it stands in the body. A null field reads as absent."""
 
@@ -59,7 +64,7 @@ class Fields:
 
     def integer(self, name: str, least: int = 1, most: int | None = None) -> int | None:
         """Return the integer from ``least`` to ``most``, or None if absent."""
-        value = self.values.get(name)
+        value = whole(self.values.get(name))
         if value is None:
             return None
         if type(value) is not int or value < least or (most is not None and value > most):

@@ -1,7 +1,7 @@
 """The fields of a request that steer the gateway: who asks, what to fall back to, how long to wait."""
 
 from router.dialects.base import CallOptions, ParsedRequest, RequestRefused, Retry, WeightedModel
-from router.dialects.fields import Fields
+from router.dialects.fields import Fields, whole
 from router.dialects.strict_json import decode_object
 
 MOST_MESSAGES = 10_000
@@ -74,9 +74,11 @@ def _retry(source: Fields) -> Retry | None:
 
 
 def _statuses(source: Fields, name: str) -> tuple[int, ...]:
-    codes = source.array(name) or []
-    if not all(type(code) is int and 100 <= code <= 599 for code in codes):
-        raise source.refuse(name, "must be an array of HTTP statuses.")
+    codes: list[int] = []
+    for code in map(whole, source.array(name) or ()):
+        if type(code) is not int or not 100 <= code <= 599:
+            raise source.refuse(name, "must be an array of HTTP statuses.")
+        codes.append(code)
     return tuple(codes)
 
 

@@ -33,6 +33,7 @@ def read_thinking(thinking: Fields, facts: ModelFacts, max_tokens: int | None) -
             raise thinking.refuse(
                 "budget_tokens", f"must be less than {limit} {max_tokens or facts.max_output_tokens}."
             )
+        return {**thinking.values, "budget_tokens": budget}
     return thinking.values
 
 

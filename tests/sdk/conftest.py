@@ -7,9 +7,10 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from orq_ai_sdk import Orq
 
-from tests.clouds import connect_clouds, simulated_token_service
-from tests.gateway import Gateway, connected_gateway, transactional_db
+from tests.clouds import PREFIXES, as_messages, connect_clouds, simulated_token_service
+from tests.gateway import Gateway, connected_gateway, counts_in_answer, transactional_db
 from tests.router.conftest import wait_for
 from tests.simulator.recorder import Recorder
 from tests.simulator.running import Running
@@ -33,6 +34,11 @@ class Simulated:
     def _settings(self, path: str, **credential: str) -> dict[str, Any]:
         # Retries would hide what a single call comes to.
         return {"base_url": self.gateway.url + path, "max_retries": 0, **credential}
+
+
+def counts_told(provider: Recorder) -> dict[str, int | None]:
+    """Return the five counts in the one answer that the simulator gave, in whichever provider's form."""
+    return counts_in_answer(as_messages(provider.one().answer))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +74,12 @@ def provider(simulated: Simulated) -> Recorder:
     return simulated.provider
 
 
+@pytest.fixture(params=PREFIXES)
+def model(request: pytest.FixtureRequest) -> str:
+    """Claude Sonnet 4.6 at each of the three providers."""
+    return f"{PREFIXES[request.param]}claude-sonnet-4-6"
+
+
 @pytest.fixture
 def openai_sdk(simulated: Simulated) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(**simulated.openai_settings) as client:
@@ -77,4 +89,10 @@ def openai_sdk(simulated: Simulated) -> Iterator[openai.OpenAI]:
 @pytest.fixture
 def anthropic_sdk(simulated: Simulated) -> Iterator[anthropic.Anthropic]:
     with anthropic.Anthropic(**simulated.anthropic_settings) as client:
+        yield client
+
+
+@pytest.fixture
+def orq_sdk(simulated: Simulated) -> Iterator[Orq]:
+    with Orq(server_url=simulated.gateway.url, api_key=simulated.gateway.token) as client:
         yield client

@@ -7,8 +7,8 @@ import openai
 import pydantic
 from openai import OpenAI
 
-from tests.gateway import Gateway, counts_in_answer, counts_in_chat, counts_in_row
-from tests.sdk.conftest import Simulated
+from tests.gateway import Gateway, counts_in_chat, counts_in_row
+from tests.sdk.conftest import Simulated, counts_told
 from tests.simulator.recorder import Recorder
 
 MODEL = "anthropic/claude-sonnet-4-6"
@@ -29,15 +29,15 @@ class City(pydantic.BaseModel):
     is_capital: bool
 
 
-def test_create(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
-    completion = openai_sdk.chat.completions.create(model=MODEL, messages=QUESTION)
+def test_create(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
+    completion = openai_sdk.chat.completions.create(model=model, messages=QUESTION)
 
     answer = json.loads(provider.one().answer)
     assert completion.choices[0].message.content == answer["content"][0]["text"]
     assert completion.choices[0].finish_reason == "stop"
-    assert completion.model == MODEL
+    assert completion.model == model
     counts = counts_in_chat(completion.usage.to_dict())
-    assert counts == counts_in_row(gateway.new_row()) == counts_in_answer(provider.one().answer)
+    assert counts == counts_in_row(gateway.new_row()) == counts_told(provider)
     assert completion.usage.total_tokens == sum(counts.values())
 
 
@@ -48,15 +48,15 @@ def test_cost_in_the_reply_is_the_cost_in_the_ledger(openai_sdk: OpenAI, gateway
     assert completion.usage.cost == row.cost_nano / 1e9 > 0
 
 
-def test_stream(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
+def test_stream(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
     stream = openai_sdk.chat.completions.create(
-        model=MODEL, messages=QUESTION, stream=True, stream_options={"include_usage": True}
+        model=model, messages=QUESTION, stream=True, stream_options={"include_usage": True}
     )
     chunks = list(stream)
 
     row = gateway.new_row()
     assert chunks[-1].choices == []
-    assert counts_in_chat(chunks[-1].usage.to_dict()) == counts_in_row(row) == counts_in_answer(provider.one().answer)
+    assert counts_in_chat(chunks[-1].usage.to_dict()) == counts_in_row(row) == counts_told(provider)
     assert (row.stream, row.certainty) == (True, "exact")
     assert row.ttft_ms is not None
 
@@ -69,10 +69,10 @@ def test_stream_without_usage_asked_for_is_counted_all_the_same(openai_sdk: Open
     assert gateway.new_row().output_tokens > 0
 
 
-def test_stream_helper_puts_the_whole_message_together(openai_sdk: OpenAI, gateway: Gateway) -> None:
-    whole = openai_sdk.chat.completions.create(model=MODEL, messages=QUESTION)
+def test_stream_helper_puts_the_whole_message_together(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
+    whole = openai_sdk.chat.completions.create(model=model, messages=QUESTION)
     with openai_sdk.chat.completions.stream(
-        model=MODEL, messages=QUESTION, stream_options={"include_usage": True}
+        model=model, messages=QUESTION, stream_options={"include_usage": True}
     ) as stream:
         completion = stream.get_final_completion()
 
@@ -81,19 +81,19 @@ def test_stream_helper_puts_the_whole_message_together(openai_sdk: OpenAI, gatew
     assert counts_in_chat(completion.usage.to_dict()) == counts_in_row(second) == counts_in_row(first)
 
 
-def test_parse(openai_sdk: OpenAI, gateway: Gateway) -> None:
-    completion = openai_sdk.chat.completions.parse(model=MODEL, messages=QUESTION, response_format=City)
+def test_parse(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
+    completion = openai_sdk.chat.completions.parse(model=model, messages=QUESTION, response_format=City)
 
     assert isinstance(completion.choices[0].message.parsed, City)
     assert counts_in_chat(completion.usage.to_dict()) == counts_in_row(gateway.new_row())
 
 
-def test_tools_round_trip(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
-    first = openai_sdk.chat.completions.create(model=MODEL, messages=QUESTION, tools=[WEATHER], tool_choice="required")
+def test_tools_round_trip(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
+    first = openai_sdk.chat.completions.create(model=model, messages=QUESTION, tools=[WEATHER], tool_choice="required")
     [call] = first.choices[0].message.tool_calls
     result = {"role": "tool", "tool_call_id": call.id, "content": "Rain, 12 °C"}
     second = openai_sdk.chat.completions.create(
-        model=MODEL, messages=[*QUESTION, first.choices[0].message, result], tools=[WEATHER]
+        model=model, messages=[*QUESTION, first.choices[0].message, result], tools=[WEATHER]
     )
 
     assert (first.choices[0].finish_reason, call.function.name) == ("tool_calls", "get_weather")
@@ -107,9 +107,9 @@ def test_tools_round_trip(openai_sdk: OpenAI, gateway: Gateway, provider: Record
         assert counts_in_chat(completion.usage.to_dict()) == counts_in_row(row)
 
 
-def test_streamed_tool_call(openai_sdk: OpenAI, gateway: Gateway) -> None:
+def test_streamed_tool_call(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
     with openai_sdk.chat.completions.stream(
-        model=MODEL, messages=QUESTION, tools=[WEATHER], tool_choice="required"
+        model=model, messages=QUESTION, tools=[WEATHER], tool_choice="required"
     ) as stream:
         completion = stream.get_final_completion()
 
@@ -119,11 +119,11 @@ def test_streamed_tool_call(openai_sdk: OpenAI, gateway: Gateway) -> None:
     assert gateway.new_row().certainty == "exact"
 
 
-def test_second_call_reads_the_cache(openai_sdk: OpenAI, gateway: Gateway) -> None:
-    text = {"type": "text", "text": "chat rule " * 3_000, "cache_control": {"type": "ephemeral"}}
+def test_second_call_reads_the_cache(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
+    text = {"type": "text", "text": f"chat rule {model} " * 3_000, "cache_control": {"type": "ephemeral"}}
     messages = [{"role": "system", "content": [text]}, *QUESTION]
 
-    written, read = (openai_sdk.chat.completions.create(model=MODEL, messages=messages).usage for _ in range(2))
+    written, read = (openai_sdk.chat.completions.create(model=model, messages=messages).usage for _ in range(2))
 
     first, second = gateway.new_rows(2)
     assert first.cache_write_5m_input_tokens == second.cache_read_input_tokens > 3_000
@@ -147,9 +147,11 @@ def test_cache_for_an_hour(openai_sdk: OpenAI, gateway: Gateway) -> None:
     assert row.cache_write_5m_input_tokens == 0
 
 
-def test_thinking_comes_back_with_its_signature(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
+def test_thinking_comes_back_with_its_signature(
+    openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str
+) -> None:
     thinking = {"type": "enabled", "budget_tokens": 2_000}
-    options = {"model": MODEL, "max_tokens": 8_000, "extra_body": {"thinking": thinking}}
+    options = {"model": model, "max_tokens": 8_000, "extra_body": {"thinking": thinking}}
     first = openai_sdk.chat.completions.create(messages=QUESTION, **options)
     message = first.choices[0].message
     openai_sdk.chat.completions.create(

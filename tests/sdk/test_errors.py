@@ -9,13 +9,27 @@ import pytest
 from anthropic import Anthropic
 from openai import OpenAI
 
+from teams.services import KeyScope, create_gateway_key
+from tests.clouds import PREFIXES
 from tests.gateway import Gateway
+from tests.router.conftest import wait_for
 from tests.sdk.conftest import Simulated
 from tests.simulator.recorder import Recorder
 
 MODEL = "anthropic/claude-sonnet-4-6"
 MESSAGES = [{"role": "user", "content": "Hello"}]
 TOO_MANY_BREAKPOINTS = [{"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}] * 5
+
+
+@pytest.fixture(scope="module")
+def opus_only(module_simulated: Simulated) -> str:
+    """A gateway key that may call one model, and no Sonnet."""
+    gateway = module_simulated.gateway
+    scope = KeyScope(models_allowed=["anthropic/claude-opus-4-6"])
+    token = create_gateway_key(gateway.workspace, name="opus only", actor=None, scope=scope).token.text
+    headers = {"authorization": f"Bearer {token}"}
+    wait_for(lambda: gateway.request("GET", "/v3/router/models", headers=headers).is_success or None)
+    return token
 
 
 def chat(client: OpenAI, text: str = "Hello", **fields: Any) -> Any:
@@ -47,12 +61,12 @@ Call = Callable[..., Any]
         ("timeout", openai.InternalServerError, 504, "provider_timeout"),
         ("auth", openai.UnprocessableEntityError, 422, "provider_credential_invalid"),
         ("credit", openai.UnprocessableEntityError, 422, "provider_credential_invalid"),
-        ("permission", openai.UnprocessableEntityError, 422, "provider_credential_invalid"),
     ],
 )
 def test_failure_of_the_provider(
     openai_sdk: OpenAI,
     gateway: Gateway,
+    model: str,
     call: Call,
     stream: bool,
     failure: str,
@@ -61,12 +75,31 @@ def test_failure_of_the_provider(
     code: str,
 ) -> None:
     with pytest.raises(error) as caught:
-        call(openai_sdk, f"Hello [[simulate: {failure}]]", stream=stream)
+        call(openai_sdk, f"Hello [[simulate: {failure}]]", stream=stream, model=model)
 
     row = gateway.new_row()
     assert (caught.value.status_code, caught.value.code) == (status, code)
     assert (row.error_code, row.certainty, row.output_tokens) == (code, "exact", None)
     assert caught.value.response.headers["x-orq-trace-id"] == row.request_id
+
+
+@BOTH_ENDPOINTS
+@pytest.mark.parametrize(
+    ("cloud", "error", "code"),
+    [
+        ("anthropic", openai.UnprocessableEntityError, "provider_credential_invalid"),
+        # It says so of a model, not of the key.
+        ("aws", openai.NotFoundError, "model_not_found"),
+        ("google", openai.UnprocessableEntityError, "provider_credential_invalid"),
+    ],
+)
+def test_provider_does_not_allow_it(
+    openai_sdk: OpenAI, gateway: Gateway, call: Call, cloud: str, error: type[openai.APIStatusError], code: str
+) -> None:
+    with pytest.raises(error) as caught:
+        call(openai_sdk, "Hello [[simulate: permission]]", model=f"{PREFIXES[cloud]}claude-sonnet-4-6")
+
+    assert caught.value.code == gateway.new_row().error_code == code
 
 
 @BOTH_ENDPOINTS
@@ -105,6 +138,22 @@ def test_failure_of_the_provider_passes_to_native_clients(
     assert (caught.value.status_code, caught.value.body["error"]["type"]) == (status, kind)
     assert caught.value.response.content == simulated.provider.one().answer
     assert simulated.gateway.new_row().status == status
+
+
+@STREAM_OR_NOT
+@pytest.mark.parametrize("cloud", ["aws", "google"])
+@pytest.mark.parametrize("failure", ["rate_limit", "overloaded", "error", "auth"])
+def test_failure_of_a_cloud_passes_to_native_clients(
+    anthropic_sdk: Anthropic, simulated: Simulated, stream: bool, failure: str, cloud: str
+) -> None:
+    model = f"{PREFIXES[cloud]}claude-sonnet-4-6"
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        message(anthropic_sdk, f"Hello [[simulate: {failure}]]", stream=stream, model=model)
+
+    exchange = simulated.provider.one()
+    assert (caught.value.status_code, caught.value.response.content) == (exchange.status, exchange.answer)
+    assert isinstance(caught.value, anthropic.RateLimitError) is (failure == "rate_limit")
+    assert simulated.gateway.new_row().status == exchange.status
 
 
 @pytest.mark.parametrize(("failure", "code"), [("error_mid_stream", "provider_overloaded"), ("cut", "provider_error")])
@@ -159,6 +208,25 @@ def test_no_such_key_native(simulated: Simulated) -> None:
 
 
 @BOTH_ENDPOINTS
+def test_model_the_key_may_not_call(simulated: Simulated, opus_only: str, call: Call) -> None:
+    settings = {**simulated.openai_settings, "api_key": opus_only}
+    with OpenAI(**settings) as client, pytest.raises(openai.PermissionDeniedError) as caught:
+        call(client)
+
+    assert (caught.value.code, caught.value.param) == ("insufficient_scope", "model")
+    assert not simulated.provider.exchanges
+
+
+def test_model_the_key_may_not_call_native(simulated: Simulated, opus_only: str) -> None:
+    settings = {**simulated.anthropic_settings, "auth_token": opus_only}
+    with Anthropic(**settings) as client, pytest.raises(anthropic.PermissionDeniedError) as caught:
+        message(client)
+
+    assert caught.value.body["error"]["type"] == "permission_error"
+    assert not simulated.provider.exchanges
+
+
+@BOTH_ENDPOINTS
 @STREAM_OR_NOT
 def test_no_such_model(openai_sdk: OpenAI, provider: Recorder, call: Call, stream: bool) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
@@ -199,7 +267,7 @@ def test_wrong_field_native(anthropic_sdk: Anthropic) -> None:
 @BOTH_ENDPOINTS
 def test_provider_without_a_key(openai_sdk: OpenAI, call: Call) -> None:
     with pytest.raises(openai.UnprocessableEntityError) as caught:
-        call(openai_sdk, model="aws/anthropic/claude-sonnet-4-6")
+        call(openai_sdk, model="openai/gpt-5.4")
 
     assert caught.value.code == "model_configuration_missing"
 

@@ -1,13 +1,18 @@
 """Messages by the ``anthropic`` package: what its objects say is what the ledger says."""
 
 import asyncio
+from typing import Any
 
 import anthropic
 import pydantic
+import pytest
 from anthropic import Anthropic
 
+from catalog.models import Route
+from tests.clouds import PREFIXES
 from tests.gateway import Gateway, counts_in_answer, counts_in_message, counts_in_row
-from tests.sdk.conftest import Simulated
+from tests.router.conftest import wait_for
+from tests.sdk.conftest import Simulated, counts_told
 from tests.simulator.recorder import Recorder
 
 MODEL = "claude-sonnet-4-6"
@@ -18,6 +23,24 @@ WEATHER = {
     "description": "Current weather at a place",
     "input_schema": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
 }
+
+
+@pytest.fixture(scope="module")
+def route(module_simulated: Simulated) -> str:
+    """The name of a route, as clients give it."""
+    gateway = module_simulated.gateway
+    route = Route.objects.create(workspace=gateway.workspace, name="swift", retries=0)
+    route.targets.create(model_string="google/anthropic/claude-sonnet-4-6", position=0)
+    wait_for(lambda: gateway.request("GET", f"/v3/router/models/{route.model_string}").is_success or None)
+    return route.model_string
+
+
+@pytest.fixture(params=["bare", "route", *PREFIXES])
+def call(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A small call under each of the names a model can have here."""
+    if request.param == "route":
+        return {**CALL, "model": request.getfixturevalue("route")}
+    return {**CALL, "model": PREFIXES.get(request.param, "") + MODEL}
 
 
 class City(pydantic.BaseModel):
@@ -35,6 +58,16 @@ def test_create(anthropic_sdk: Anthropic, gateway: Gateway, provider: Recorder) 
     assert message._request_id == row.upstream_request_id != ""
 
 
+def test_create_under_each_name(
+    anthropic_sdk: Anthropic, gateway: Gateway, provider: Recorder, call: dict[str, Any]
+) -> None:
+    message = anthropic_sdk.messages.create(**call)
+
+    row = gateway.new_row()
+    assert counts_in_message(message.usage.to_dict()) == counts_in_row(row) == counts_told(provider)
+    assert (row.model_asked, row.certainty, message.stop_reason) == (call["model"], "exact", "end_turn")
+
+
 def test_provider_gets_the_clients_own_version(anthropic_sdk: Anthropic, provider: Recorder) -> None:
     message = anthropic_sdk.messages.with_raw_response.create(**CALL)
 
@@ -48,20 +81,20 @@ def test_model_with_its_provider(anthropic_sdk: Anthropic, gateway: Gateway, pro
     assert gateway.new_row().model_asked == f"anthropic/{MODEL}"
 
 
-def test_raw_stream(anthropic_sdk: Anthropic, gateway: Gateway, provider: Recorder) -> None:
-    events = list(anthropic_sdk.messages.create(**CALL, stream=True))
+def test_raw_stream(anthropic_sdk: Anthropic, gateway: Gateway, provider: Recorder, call: dict[str, Any]) -> None:
+    events = list(anthropic_sdk.messages.create(**call, stream=True))
 
     row = gateway.new_row()
     assert events[-1].type == "message_stop"
-    assert counts_in_row(row) == counts_in_answer(provider.one().answer)
+    assert counts_in_row(row) == counts_told(provider)
     [delta] = [event for event in events if event.type == "message_delta"]
     assert delta.usage.output_tokens == row.output_tokens
     assert (row.stream, row.certainty) == (True, "exact")
 
 
-def test_stream_helper(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
-    whole = anthropic_sdk.messages.create(**CALL)
-    with anthropic_sdk.messages.stream(**CALL) as stream:
+def test_stream_helper(anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]) -> None:
+    whole = anthropic_sdk.messages.create(**call)
+    with anthropic_sdk.messages.stream(**call) as stream:
         message = stream.get_final_message()
 
     first, second = gateway.new_rows(2)
@@ -69,18 +102,18 @@ def test_stream_helper(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
     assert counts_in_message(message.usage.to_dict()) == counts_in_row(second) == counts_in_row(first)
 
 
-def test_parse(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
-    message = anthropic_sdk.messages.parse(**CALL, output_format=City)
+def test_parse(anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]) -> None:
+    message = anthropic_sdk.messages.parse(**call, output_format=City)
 
     assert isinstance(message.parsed_output, City)
     assert counts_in_message(message.usage.to_dict()) == counts_in_row(gateway.new_row())
 
 
 def test_count_tokens_counts_what_a_message_then_has_and_costs_nothing(
-    anthropic_sdk: Anthropic, gateway: Gateway
+    anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]
 ) -> None:
-    counted = anthropic_sdk.messages.count_tokens(model=MODEL, messages=QUESTION)
-    message = anthropic_sdk.messages.create(**CALL)
+    counted = anthropic_sdk.messages.count_tokens(model=call["model"], messages=QUESTION)
+    message = anthropic_sdk.messages.create(**call)
 
     assert counted.input_tokens == message.usage.input_tokens
     row, _ = gateway.new_rows(2)
@@ -96,34 +129,38 @@ def test_count_of_a_streaming_request_is_a_count(anthropic_sdk: Anthropic, gatew
     assert (row.certainty, row.error_code, row.stream) == ("exact", "", False)
 
 
-def test_tools_round_trip(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
-    first = anthropic_sdk.messages.create(**CALL, tools=[WEATHER], tool_choice={"type": "any"})
-    [call] = [block for block in first.content if block.type == "tool_use"]
-    result = {"type": "tool_result", "tool_use_id": call.id, "content": "Rain, 12 °C"}
+def test_tools_round_trip(anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]) -> None:
+    first = anthropic_sdk.messages.create(**call, tools=[WEATHER], tool_choice={"type": "any"})
+    [used] = [block for block in first.content if block.type == "tool_use"]
+    result = {"type": "tool_result", "tool_use_id": used.id, "content": "Rain, 12 °C"}
     turns = [{"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}]
-    second = anthropic_sdk.messages.create(**{**CALL, "messages": [*QUESTION, *turns]}, tools=[WEATHER])
+    second = anthropic_sdk.messages.create(**{**call, "messages": [*QUESTION, *turns]}, tools=[WEATHER])
 
-    assert (first.stop_reason, call.name, list(call.input)) == ("tool_use", "get_weather", ["place"])
+    assert (first.stop_reason, used.name, list(used.input)) == ("tool_use", "get_weather", ["place"])
     assert second.stop_reason == "end_turn"
     for message, row in zip((first, second), gateway.new_rows(2), strict=True):
         assert counts_in_message(message.usage.to_dict()) == counts_in_row(row)
 
 
-def test_streamed_tool_call(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
-    with anthropic_sdk.messages.stream(**CALL, tools=[WEATHER], tool_choice={"type": "any"}) as stream:
+def test_streamed_tool_call(anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]) -> None:
+    with anthropic_sdk.messages.stream(**call, tools=[WEATHER], tool_choice={"type": "any"}) as stream:
         message = stream.get_final_message()
 
     assert [block.name for block in message.content if block.type == "tool_use"] == ["get_weather"]
     assert counts_in_message(message.usage.to_dict()) == counts_in_row(gateway.new_row())
 
 
-def test_second_call_reads_the_cache(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
+def test_second_call_reads_the_cache(anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]) -> None:
     system = [
-        {"type": "text", "text": "lasting rule " * 3_000, "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        {
+            "type": "text",
+            "text": f"lasting rule {call['model']} " * 3_000,
+            "cache_control": {"type": "ephemeral", "ttl": "1h"},
+        },
         {"type": "text", "text": "passing rule " * 3_000, "cache_control": {"type": "ephemeral"}},
     ]
 
-    written, read = (anthropic_sdk.messages.create(**CALL, system=system).usage for _ in range(2))
+    written, read = (anthropic_sdk.messages.create(**call, system=system).usage for _ in range(2))
 
     first, second = gateway.new_rows(2)
     assert min(first.cache_write_5m_input_tokens, first.cache_write_1h_input_tokens) > 3_000
@@ -132,9 +169,9 @@ def test_second_call_reads_the_cache(anthropic_sdk: Anthropic, gateway: Gateway)
     assert counts_in_message(read.to_dict()) == counts_in_row(second)
 
 
-def test_streamed_thinking_with_its_signature(anthropic_sdk: Anthropic, gateway: Gateway) -> None:
+def test_streamed_thinking_with_its_signature(anthropic_sdk: Anthropic, gateway: Gateway, call: dict[str, Any]) -> None:
     thinking = {"type": "enabled", "budget_tokens": 2_000}
-    with anthropic_sdk.messages.stream(**{**CALL, "max_tokens": 8_000}, thinking=thinking) as stream:
+    with anthropic_sdk.messages.stream(**{**call, "max_tokens": 8_000}, thinking=thinking) as stream:
         message = stream.get_final_message()
 
     assert message.content[0].type == "thinking"
@@ -151,10 +188,15 @@ def test_key_as_x_api_key(gateway: Gateway) -> None:
     assert counts_in_message(sent.parse().usage.to_dict()) == counts_in_row(gateway.new_row())
 
 
-def test_beta_messages_match_by_path(anthropic_sdk: Anthropic, gateway: Gateway, provider: Recorder) -> None:
-    message = anthropic_sdk.beta.messages.create(**CALL, betas=["context-1m-2025-08-07"])
+def test_beta_messages_match_by_path(
+    anthropic_sdk: Anthropic, gateway: Gateway, provider: Recorder, call: dict[str, Any]
+) -> None:
+    message = anthropic_sdk.beta.messages.create(**call, betas=["interleaved-thinking-2025-05-14"])
 
-    assert provider.one().headers["anthropic-beta"] == "context-1m-2025-08-07"
+    exchange = provider.one()
+    in_body = exchange.json.get("anthropic_beta")
+    assert (in_body or [exchange.headers["anthropic-beta"]]) == ["interleaved-thinking-2025-05-14"]
+    assert bool(in_body) is call["model"].startswith("aws/")
     assert counts_in_message(message.usage.to_dict()) == counts_in_row(gateway.new_row())
 
 

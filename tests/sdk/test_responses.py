@@ -7,13 +7,11 @@ import openai
 import pydantic
 from openai import OpenAI
 
-from tests.gateway import Gateway, counts_in_answer, counts_in_response, counts_in_row
-from tests.sdk.conftest import Simulated
+from tests.gateway import Gateway, counts_in_response, counts_in_row
+from tests.sdk.conftest import Simulated, counts_told
 from tests.simulator.recorder import Recorder
 
 MODEL = "anthropic/claude-sonnet-4-6"
-# It always thinks when it is asked to; newer models decide for themselves.
-THINKING_MODEL = "anthropic/claude-haiku-4-5"
 QUESTION = "Why is the sky blue?"
 WEATHER = {
     "type": "function",
@@ -24,21 +22,26 @@ WEATHER = {
 }
 
 
+def thinking(model: str) -> str:
+    """Return a model that always thinks when it is asked to; newer ones decide for themselves."""
+    return model.replace("sonnet-4-6", "haiku-4-5")
+
+
 class City(pydantic.BaseModel):
     name: str
     inhabitants: int
     is_capital: bool
 
 
-def test_create(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
-    response = openai_sdk.responses.create(model=MODEL, input=QUESTION, instructions="Be brief.")
+def test_create(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
+    response = openai_sdk.responses.create(model=model, input=QUESTION, instructions="Be brief.")
 
     exchange = provider.one()
     assert response.output_text == json.loads(exchange.answer)["content"][0]["text"]
-    assert (response.status, response.store, response.model) == ("completed", False, MODEL)
+    assert (response.status, response.store, response.model) == ("completed", False, model)
     assert exchange.json["system"] == [{"type": "text", "text": "Be brief."}]
     counts = counts_in_response(response.usage.to_dict())
-    assert counts == counts_in_row(gateway.new_row()) == counts_in_answer(exchange.answer)
+    assert counts == counts_in_row(gateway.new_row()) == counts_told(provider)
     assert response.usage.total_tokens == sum(counts.values())
 
 
@@ -51,8 +54,8 @@ def test_costs_in_the_reply_are_those_in_the_ledger(openai_sdk: OpenAI, gateway:
     assert usage.input_cost == (row.cost_nano - row.output_cost_nano) / 1e9
 
 
-def test_stream(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
-    events = list(openai_sdk.responses.create(model=MODEL, input=QUESTION, stream=True))
+def test_stream(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
+    events = list(openai_sdk.responses.create(model=model, input=QUESTION, stream=True))
 
     row, last = gateway.new_row(), events[-1]
     assert last.type == "response.completed"
@@ -61,13 +64,13 @@ def test_stream(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> Non
         last.response.output_text
     )
     usage = last.response.usage.to_dict()
-    assert counts_in_response(usage) == counts_in_row(row) == counts_in_answer(provider.one().answer)
+    assert counts_in_response(usage) == counts_in_row(row) == counts_told(provider)
     assert (row.stream, row.certainty) == (True, "exact")
 
 
-def test_stream_helper_puts_the_whole_response_together(openai_sdk: OpenAI, gateway: Gateway) -> None:
-    whole = openai_sdk.responses.create(model=MODEL, input=QUESTION)
-    with openai_sdk.responses.stream(model=MODEL, input=QUESTION) as stream:
+def test_stream_helper_puts_the_whole_response_together(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
+    whole = openai_sdk.responses.create(model=model, input=QUESTION)
+    with openai_sdk.responses.stream(model=model, input=QUESTION) as stream:
         response = stream.get_final_response()
 
     first, second = gateway.new_rows(2)
@@ -75,15 +78,15 @@ def test_stream_helper_puts_the_whole_response_together(openai_sdk: OpenAI, gate
     assert counts_in_response(response.usage.to_dict()) == counts_in_row(second) == counts_in_row(first)
 
 
-def test_parse(openai_sdk: OpenAI, gateway: Gateway) -> None:
-    response = openai_sdk.responses.parse(model=MODEL, input=QUESTION, text_format=City)
+def test_parse(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
+    response = openai_sdk.responses.parse(model=model, input=QUESTION, text_format=City)
 
     assert isinstance(response.output_parsed, City)
     assert counts_in_response(response.usage.to_dict()) == counts_in_row(gateway.new_row())
 
 
-def test_streamed_parse(openai_sdk: OpenAI, gateway: Gateway) -> None:
-    with openai_sdk.responses.stream(model=MODEL, input=QUESTION, text_format=City) as stream:
+def test_streamed_parse(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
+    with openai_sdk.responses.stream(model=model, input=QUESTION, text_format=City) as stream:
         response = stream.get_final_response()
 
     assert isinstance(response.output_parsed, City)
@@ -98,12 +101,12 @@ def test_incomplete_answer_says_why(openai_sdk: OpenAI, gateway: Gateway) -> Non
     assert response.usage.output_tokens == gateway.new_row().output_tokens == 20
 
 
-def test_tools_round_trip(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
-    first = openai_sdk.responses.create(model=MODEL, input=QUESTION, tools=[WEATHER], tool_choice="required")
+def test_tools_round_trip(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
+    first = openai_sdk.responses.create(model=model, input=QUESTION, tools=[WEATHER], tool_choice="required")
     [call] = [item for item in first.output if item.type == "function_call"]
     result = {"type": "function_call_output", "call_id": call.call_id, "output": "Rain, 12 °C"}
     second = openai_sdk.responses.create(
-        model=MODEL, input=[{"role": "user", "content": QUESTION}, *first.output, result], tools=[WEATHER]
+        model=model, input=[{"role": "user", "content": QUESTION}, *first.output, result], tools=[WEATHER]
     )
 
     assert (call.name, list(json.loads(call.arguments))) == ("get_weather", ["place"])
@@ -114,9 +117,9 @@ def test_tools_round_trip(openai_sdk: OpenAI, gateway: Gateway, provider: Record
         assert counts_in_response(response.usage.to_dict()) == counts_in_row(row)
 
 
-def test_streamed_tool_calls(openai_sdk: OpenAI, gateway: Gateway) -> None:
+def test_streamed_tool_calls(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
     text = f"{QUESTION} [[simulate: parallel=2]]"
-    with openai_sdk.responses.stream(model=MODEL, input=text, tools=[WEATHER], tool_choice="required") as stream:
+    with openai_sdk.responses.stream(model=model, input=text, tools=[WEATHER], tool_choice="required") as stream:
         response = stream.get_final_response()
 
     calls = [item for item in response.output if item.type == "function_call"]
@@ -125,13 +128,13 @@ def test_streamed_tool_calls(openai_sdk: OpenAI, gateway: Gateway) -> None:
     assert counts_in_response(response.usage.to_dict()) == counts_in_row(gateway.new_row())
 
 
-def test_second_call_reads_the_cache(openai_sdk: OpenAI, gateway: Gateway) -> None:
+def test_second_call_reads_the_cache(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
     control = {"type": "ephemeral", "ttl": "1h"}
-    part = {"type": "input_text", "text": "responses rule " * 3_000, "cache_control": control}
+    part = {"type": "input_text", "text": f"responses rule {model} " * 3_000, "cache_control": control}
     question = {"type": "input_text", "text": QUESTION}
     given = [{"role": "user", "content": [part, question]}]
 
-    written, read = (openai_sdk.responses.create(model=MODEL, input=given).usage for _ in range(2))
+    written, read = (openai_sdk.responses.create(model=model, input=given).usage for _ in range(2))
 
     first, second = gateway.new_rows(2)
     assert first.cache_write_1h_input_tokens == second.cache_read_input_tokens > 3_000
@@ -140,8 +143,8 @@ def test_second_call_reads_the_cache(openai_sdk: OpenAI, gateway: Gateway) -> No
     assert counts_in_response(read.to_dict()) == counts_in_row(second)
 
 
-def test_reasoning_goes_back_as_it_came(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder) -> None:
-    options = {"model": THINKING_MODEL, "max_output_tokens": 8_000, "reasoning": {"effort": "medium"}}
+def test_reasoning_goes_back_as_it_came(openai_sdk: OpenAI, gateway: Gateway, provider: Recorder, model: str) -> None:
+    options = {"model": thinking(model), "max_output_tokens": 8_000, "reasoning": {"effort": "medium"}}
     first = openai_sdk.responses.create(input=QUESTION, **options)
     again = {"role": "user", "content": "Are you sure?"}
     openai_sdk.responses.create(input=[{"role": "user", "content": QUESTION}, *first.output, again], **options)
@@ -153,10 +156,10 @@ def test_reasoning_goes_back_as_it_came(openai_sdk: OpenAI, gateway: Gateway, pr
     assert first.usage.output_tokens_details.reasoning_tokens == row.reasoning_output_tokens > 0
 
 
-def test_streamed_reasoning(openai_sdk: OpenAI, gateway: Gateway) -> None:
+def test_streamed_reasoning(openai_sdk: OpenAI, gateway: Gateway, model: str) -> None:
     reasoning = {"effort": "medium", "summary": "auto"}
     with openai_sdk.responses.stream(
-        model=THINKING_MODEL, input=QUESTION, max_output_tokens=8_000, reasoning=reasoning
+        model=thinking(model), input=QUESTION, max_output_tokens=8_000, reasoning=reasoning
     ) as stream:
         kinds = {event.type for event in stream}
         response = stream.get_final_response()
