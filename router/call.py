@@ -496,10 +496,9 @@ def _request_id_of(answer: UpstreamAnswer, candidate: Candidate) -> str:
 
 
 def _cost(candidate: Candidate, counts: TokenCounts) -> CostSplit | None:
-    entry = candidate.offered.entry
-    if entry is None:
+    if candidate.priced is None:
         return None
-    price = entry.price_at(datetime.now(UTC))
+    price = candidate.priced.price_at(datetime.now(UTC))
     cost = price_counts(counts, price.rates(input_tokens=counts.input_total))
     return None if cost.is_unpriced else CostSplit(cost.input_total, cost.output or 0)
 

@@ -1,8 +1,10 @@
 """The lists of models a gateway key can call: what it may, of what a provider key in use can serve. Pure."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from catalog.index import CatalogEntry
+from catalog.index import CatalogEntry, is_passable_id
 from catalog.models import ROUTE_PREFIX
 from catalog.regions import is_region_allowed
 from providers.base import WrongRegion
@@ -60,27 +62,47 @@ def _callable(snapshot: Snapshot, key: GatewayKeyEntry) -> list[CatalogEntry]:
 
 
 def _can_call(snapshot: Snapshot, key: GatewayKeyEntry, entry: CatalogEntry) -> bool:
-    if key.models_allowed and not is_model_allowed(entry.model_string, key.models_allowed):
+    if not is_model_allowed(entry.model_string, key.models_allowed):
         return False
     provider_keys = snapshot.provider_keys.get((key.workspace, entry.provider), ())
     return any(_can_serve(snapshot, key, entry, provider_key) for provider_key in provider_keys)
 
 
-def _can_serve(snapshot: Snapshot, key: GatewayKeyEntry, entry: CatalogEntry, provider_key: ProviderKeyEntry) -> bool:
+def _can_serve(
+    snapshot: Snapshot,
+    key: GatewayKeyEntry,
+    entry: CatalogEntry,
+    provider_key: ProviderKeyEntry,
+    route_regions: Sequence[str] = (),
+) -> bool:
     try:
         region = PROVIDER_APIS[entry.provider].region_of(entry.upstream_id, provider_key.target)
     except WrongRegion:
         return False
     workspace = snapshot.workspaces[key.workspace]
-    rules = (workspace.allowed_regions, key.project_regions, key.allowed_regions)
+    rules = (workspace.allowed_regions, key.project_regions, key.allowed_regions, route_regions)
     return all(is_region_allowed(region, allowed) for allowed in rules)
 
 
 def _routes(snapshot: Snapshot, key: GatewayKeyEntry) -> list[RouteEntry]:
-    """Return the routes of the key's workspace that it may call."""
-    routes = [route for (workspace, _), route in snapshot.routes.items() if workspace == key.workspace]
-    allowed = key.models_allowed
-    return [route for route in routes if not allowed or is_model_allowed(_model_string(route), allowed)]
+    """Return the routes of the key's workspace that it may call, with a target that can be served."""
+    return [
+        route
+        for (workspace, _), route in snapshot.routes.items()
+        if workspace == key.workspace
+        and is_model_allowed(_model_string(route), key.models_allowed)
+        and any(_can_reach(snapshot, key, route, target.model) for target in route.targets)
+    ]
+
+
+def _can_reach(snapshot: Snapshot, key: GatewayKeyEntry, route: RouteEntry, target: str) -> bool:
+    provider, _, name = target.partition("/")
+    entry = snapshot.catalog.find(provider, name)
+    provider_keys = snapshot.provider_keys.get((key.workspace, provider), ())
+    if entry is None:
+        # An id that only its provider knows; nobody can tell where it is served.
+        return bool(provider_keys) and is_passable_id(provider, name)
+    return any(_can_serve(snapshot, key, entry, each, route.allowed_regions) for each in provider_keys)
 
 
 def _model_string(route: RouteEntry) -> str:

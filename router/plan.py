@@ -39,13 +39,17 @@ class Offered(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One attempt that can be made: what to call, with which version of which key."""
+    """One attempt that can be made: what to call, with which version of which key.
+
+    ``priced`` has the prices that hold in ``region``; None where the catalog has none.
+    """
 
     offered: Offered
     key: ProviderKeyEntry
     version: VersionEntry
     region: str
     leg: int = 0
+    priced: CatalogEntry | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -146,8 +150,20 @@ class _Planner:
         if route.is_weighted:
             arms = [(target.model, target.model, target.weight) for target in route.targets]
             names = by_preference(arms, self._the_conversation())
-        legs = [self._find(name, "model", is_target=True) for name in names]
+        legs = self._find_targets(names)
         return self._with_same_model(legs) if route.same_model_fallback else legs
+
+    def _find_targets(self, names: Sequence[str]) -> list[Offered]:
+        """Return what a route's targets mean; one that has left the catalog is passed over while another is there."""
+        found, missing = [], None
+        for name in names:
+            try:
+                found.append(self._find(name, "model", is_target=True))
+            except RequestRefused as refused:
+                missing = refused
+        if not found:
+            raise missing or RequestRefused("The route has no target.", param="model", status=404, code="model_not_found")
+        return found
 
     def _fallback_legs(self) -> list[Offered]:
         return [
@@ -215,7 +231,13 @@ class _Planner:
         except WrongRegion as error:
             self._wrong_region = str(error)
             return []
-        return [Candidate(offered, key, version, region) for version in key.versions if version.usable_at(self._now)]
+        entry = offered.entry
+        priced = self._snapshot.catalog.served(entry, region) if entry and region else entry
+        return [
+            Candidate(offered, key, version, region, priced=priced)
+            for version in key.versions
+            if version.usable_at(self._now)
+        ]
 
     def _in_order(self, keys: Sequence[ProviderKeyEntry]) -> list[ProviderKeyEntry]:
         """Return ``keys`` by their order; those of the same order by weight, as the conversation's hash has it."""

@@ -140,6 +140,14 @@ def test_route_has_regions_of_its_own(rig: Rig) -> None:
     assert "the route local allows only eu" in response.json()["error"]["message"]
 
 
+def test_target_that_left_the_catalog_is_passed_over(rig: Rig) -> None:
+    _route(rig, "mixed", ["anthropic/claude-gone-1", OPUS])
+    _route(rig, "gone", ["anthropic/claude-gone-1"])
+
+    assert until(lambda: chat(rig, "route/mixed"), 200).json()["model"] == OPUS
+    assert error_of(until(lambda: chat(rig, "route/gone"), 404))[1] == "model_not_found"
+
+
 def test_unknown_and_disabled_routes(rig: Rig) -> None:
     _route(rig, "off", [SONNET], enabled=False)
 
@@ -159,7 +167,12 @@ def test_route_on_the_native_endpoint(rig: Rig) -> None:
 def test_routes_are_listed(rig: Rig) -> None:
     _route(rig, "fast", [SONNET])
 
-    wait_for(lambda: "route/fast" in [model["id"] for model in _models(rig)] or None)
+    _route(rig, "nowhere", [SONNET], allowed_regions=["eu"])
+    _route(rig, "gone", ["anthropic/claude-gone-1"])
+    _route(rig, "last", [OPUS])
+
+    wait_for(lambda: "route/last" in [model["id"] for model in _models(rig)] or None)
+    assert [model["id"] for model in _models(rig) if model["owned_by"] == "route"] == ["route/fast", "route/last"]
 
 
 def _models(rig: Rig) -> list[dict[str, Any]]:
