@@ -139,12 +139,7 @@ class _Planner:
         self._check_scope(model)
         route = self._snapshot.routes.get((self._key.workspace, model.removeprefix(ROUTE_PREFIX).lower()))
         if route is None:
-            raise RequestRefused(
-                f"There is no route “{model}”. See AI Gateway > Routes.",
-                param="model",
-                status=404,
-                code="model_not_found",
-            )
+            raise _unknown(f"There is no route “{model}”. See AI Gateway > Routes.")
         self._route = route
         names = [target.model for target in route.targets]
         if route.is_weighted:
@@ -162,7 +157,9 @@ class _Planner:
             except RequestRefused as refused:
                 missing = refused
         if not found:
-            raise missing or RequestRefused("The route has no target.", param="model", status=404, code="model_not_found")
+            raise missing or RequestRefused(
+                "The route has no target.", param="model", status=404, code="model_not_found"
+            )
         return found
 
     def _fallback_legs(self) -> list[Offered]:
@@ -289,6 +286,10 @@ class _Planner:
         else:
             message = f"No provider key for {name} is in use. Add or enable one under AI Gateway > BYOK."
         return RequestRefused(message, param="model", status=422, code="model_configuration_missing")
+
+
+def _unknown(message: str) -> RequestRefused:
+    return RequestRefused(message, param="model", status=404, code="model_not_found")
 
 
 def find_offered(model: str, catalog: CatalogIndex, *, is_native: bool) -> Offered:
