@@ -235,7 +235,8 @@ class Call:
         except TokenFailure as error:
             return self._failed(attempt, error.outcome, failure_of(error.outcome, error.message))
         except UpstreamFailed as error:
-            return self._failed(attempt, error.outcome, _without_answer(error), is_certain=not error.was_sent)
+            failure = _without_answer(error)
+            return self._failed(attempt, error.outcome, failure, is_certain=not error.was_sent, phase=error.phase)
         try:
             attempt.status, attempt.connect_ms = answer.status, answer.connect_ms
             attempt.first_byte_ms = attempt.elapsed_ms()
@@ -256,9 +257,13 @@ class Call:
         key, version = candidate.key.id, candidate.version
         return await self._means.tokens.get(key, version.number, version.open, exchange)
 
-    def _failed(self, attempt: Attempt, outcome: Outcome, failure: Failure, *, is_certain: bool = True) -> _Refused:
+    def _failed(
+        self, attempt: Attempt, outcome: Outcome, failure: Failure, *, is_certain: bool = True, phase: str = ""
+    ) -> _Refused:
         attempt.fail(failure.code, is_certain=is_certain)
-        self._means.health.note_failure(attempt.candidate, outcome, time.time())
+        # A client may give the whole call a millisecond; that says nothing of the upstream, which others use too.
+        if phase != "whole call":
+            self._means.health.note_failure(attempt.candidate, outcome, time.time())
         return _Refused(failure, Failed(outcome, failure.status))
 
     async def _read_refusal(self, attempt: Attempt, answer: UpstreamAnswer) -> _Refused:
@@ -289,7 +294,7 @@ class Call:
             body = await upstream.read()
         except UpstreamFailed as error:
             failure = timed_out(error.phase) if error.phase else failure_of(error.outcome, "The answer broke off.")
-            return self._failed(attempt, error.outcome, failure, is_certain=False)
+            return self._failed(attempt, error.outcome, failure, is_certain=False, phase=error.phase)
         self._note_success(attempt, upstream)
         try:
             answer = attempt.candidate.offered.api.read_answer(translation.call, body)

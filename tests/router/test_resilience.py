@@ -1,6 +1,7 @@
 """When a provider fails: another key, again, another model; and which keys are left alone afterwards."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -252,6 +253,16 @@ def test_native_endpoint_gets_the_next_key_too(rig: Rig, second_key: ProviderKey
     response = rig.post("/v3/anthropic/v1/messages", message_body())
 
     assert (response.status_code, response.headers["x-orq-attempts"]) == (200, "2")
+
+
+def test_impatient_clients_open_no_circuit(rig: Rig) -> None:
+    rig.stub.replies.extend([replace(OVERLOADED, delay_s=0.5)] * 6)
+    for _ in range(6):
+        assert chat(rig, timeout={"call_timeout": 50}).status_code == 504
+    rig.stub.replies.clear()
+    rig.stub.requests.clear()
+
+    assert chat(rig, fallbacks=[{"model": OPUS}]).json()["model"] == SONNET
 
 
 def _refusing(answer: Callable[[Seen], Reply], secret: str, *, but_not: bool) -> Callable[[Seen], Reply]:
