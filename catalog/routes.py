@@ -19,6 +19,7 @@ from teams.models import Workspace
 MAX_TARGETS = 20
 MAX_WEIGHT = 1000
 _MAX_NAME = 64
+_MAX_MODEL_STRING = 200
 
 
 class RouteError(Exception):
@@ -162,6 +163,8 @@ def _check_targets(targets: Sequence[TargetSpec]) -> None:
 def _check_model(model_string: str, index: CatalogIndex, *, field: str) -> None:
     if model_string.startswith(ROUTE_PREFIX):
         raise RouteError("A route leads to models, not to other routes.", field=field)
+    if len(model_string) > _MAX_MODEL_STRING:
+        raise RouteError(f"A model's string has at most {_MAX_MODEL_STRING} characters.", field=field)
     provider, _, name = model_string.partition("/")
     try:
         index.resolve(model_string)

@@ -88,6 +88,7 @@ def test_targets_change_places(workspace: Workspace) -> None:
         ({"targets": [TargetSpec("anthropic/claude-9")]}, "targets.0.model"),
         ({"targets": [TargetSpec("bedrock/claude-sonnet-4-6")]}, "targets.0.model"),
         ({"targets": [TargetSpec("route/support")]}, "targets.0.model"),
+        ({"targets": [TargetSpec(f"openai/{'m' * 200}")]}, "targets.0.model"),
         ({"targets": [TargetSpec(SONNET, 0)]}, "targets.0.weight"),
         ({"targets": [TargetSpec(SONNET, 1001)]}, "targets.0.weight"),
     ],
