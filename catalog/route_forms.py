@@ -211,7 +211,8 @@ def _rearranged(rows: list[Values], move: str) -> tuple[list[Values], int, str]:
     A move is add, or remove-, up- or down- with a row's number; any other adds too, where there is room.
     """
     what, _, number = move.partition("-")
-    at, last = int(number) if number.isdecimal() else len(rows), len(rows) - 1
+    last = len(rows) - 1
+    at = next((row for row in range(len(rows)) if str(row) == number), len(rows))
     if what == "remove" and at <= last:
         kept = rows[:at] + rows[at + 1 :]
         return kept or [{}], min(at, max(last - 1, 0)), "remove"

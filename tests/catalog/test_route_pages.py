@@ -269,6 +269,7 @@ def test_models_that_can_be_called_come_first_and_the_others_say_why_not(owner: 
         ("down-2", [SONNET, OPUS, HAIKU, ""], (3, "model")),
         ("remove-9", [SONNET, OPUS, HAIKU, ""], (3, "model")),
         ("remove-x", [SONNET, OPUS, HAIKU, ""], (3, "model")),
+        (f"up-{'1' * 5000}", [SONNET, OPUS, HAIKU, ""], (3, "model")),
         ("sideways-1", [SONNET, OPUS, HAIKU, ""], (3, "model")),
     ],
 )
