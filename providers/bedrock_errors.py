@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from providers import anthropic
 from providers.base import Outcome, StreamError
 
 # By the exception's name in small letters, without "Exception".
@@ -76,8 +77,11 @@ _STREAM_ERROR_TYPES: Final[Mapping[Outcome, str]] = {
 def classify_error(status: int, body: bytes, headers: Mapping[str, str] = {}) -> tuple[Outcome, str]:
     """Return what an answer of ``status`` >= 400 means and AWS's own message ('' if it has none).
 
-    The exception's name stands in the header ``x-amzn-errortype``, of some errors in the body as ``__type``.
+    The exception's name stands in the header ``x-amzn-errortype``, of some errors in the body as ``__type``. A
+    ``status`` below 300 is a failure that came inside a stream, which ``stream_error`` has put in Anthropic's words.
     """
+    if status < 300:
+        return anthropic.classify_error(status, body)
     fields = _fields_in(body)
     message = _message_in(fields)
     name = _exception_name(headers.get("x-amzn-errortype") or fields.get("__type") or fields.get("code"))

@@ -7,6 +7,7 @@ import pytest
 
 from providers import bedrock
 from providers.base import Outcome
+from providers.bedrock_errors import stream_error
 from tests.providers import recordings
 from tests.providers.recordings import needs_recordings
 
@@ -149,3 +150,22 @@ def test_message_of_api_keys_begins_with_a_capital() -> None:
 
     assert outcome == Outcome.INVALID_CREDENTIAL
     assert message.startswith("Authentication failed")
+
+
+@pytest.mark.parametrize(
+    ("exception", "outcome"),
+    [
+        ("throttlingException", Outcome.RATE_LIMITED),
+        ("serviceUnavailableException", Outcome.OVERLOADED),
+        ("modelStreamErrorException", Outcome.PROVIDER_ERROR),
+        ("internalServerException", Outcome.PROVIDER_ERROR),
+        ("modelTimeoutException", Outcome.TIMEOUT),
+        ("validationException", Outcome.INVALID_REQUEST),
+    ],
+)
+def test_an_exception_inside_a_stream_keeps_its_meaning(exception: str, outcome: Outcome) -> None:
+    error = stream_error({":exception-type": exception}, b'{"message":"No."}')
+
+    told = {"error": {"type": error.type, "message": error.message}}
+
+    assert bedrock.classify_error(200, json.dumps(told).encode()) == (outcome, "No.")
