@@ -10,7 +10,10 @@ import msgspec
 
 from providers.base import Outcome, StreamError
 
-_NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+# "billing_error" is Messages' own name, which a translated stream has.
+_NO_CREDIT: Final = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
+)
 _BAD_KEY: Final = frozenset({"invalid_api_key", "authentication_error", "account_deactivated"})
 _NO_MODEL: Final = frozenset({"model_not_found", "not_found_error", "NotFoundError"})
 _NO_PERMISSION: Final = frozenset({"permission_error", "unsupported_country_region_territory"})
@@ -35,7 +38,9 @@ _MESSAGES_TYPES: Final = {
 def classify_openai_error(status: int, body: bytes) -> tuple[Outcome, str]:
     """Return what an error body means and its message; ``status`` below 400 is one that came inside an answer."""
     names, message, code = _error_in(body)
-    return _outcome(code if status < 400 and code else status, names, message), message
+    if status < 400:
+        status = code or _status_in(names) or status
+    return _outcome(status, names, message), message
 
 
 def stream_error(error: object) -> StreamError:
@@ -46,8 +51,7 @@ def stream_error(error: object) -> StreamError:
 
 def messages_error(error: StreamError) -> dict[str, Any]:
     """Return the Messages event for an error inside a stream."""
-    status = int(error.type) if error.type.isdecimal() and len(error.type) == 3 else 500
-    outcome = _outcome(status, (error.type,), error.message)
+    outcome = _outcome(_status_in((error.type,)) or 500, (error.type,), error.message)
     kind = _MESSAGES_TYPES.get(outcome, "api_error")
     return {"type": "error", "error": {"type": kind, "message": error.message}}
 
@@ -71,6 +75,11 @@ def _outcome(status: int, names: tuple[str, ...], message: str) -> Outcome:
     if status in (408, 504) or said & _TIMEOUT:
         return Outcome.TIMEOUT
     return Outcome.PROVIDER_ERROR if status >= 500 or said & _FAILED else Outcome.INVALID_REQUEST
+
+
+def _status_in(names: tuple[str, ...]) -> int | None:
+    """Return the HTTP status that stands in the place of a name, as a stream's error has it."""
+    return next((int(name) for name in names if name.isascii() and name.isdecimal() and len(name) == 3), None)
 
 
 def _error_in(body: bytes) -> tuple[tuple[str, ...], str, int | None]:

@@ -38,6 +38,9 @@ def error(message: str = "No.", **fields: object) -> bytes:
         (200, error(type="rate_limit_exceeded"), Outcome.RATE_LIMITED),
         (200, error(code=429), Outcome.RATE_LIMITED),
         (200, error(code=502), Outcome.PROVIDER_ERROR),
+        (200, error(type="429"), Outcome.RATE_LIMITED),
+        (200, error(type="502"), Outcome.PROVIDER_ERROR),
+        (200, error(type="billing_error"), Outcome.NO_CREDIT),
     ],
 )
 def test_an_error_is_classified(status: int, body: bytes, outcome: Outcome) -> None:
