@@ -30,6 +30,8 @@ FAILURES_TO_OPEN: Final = 5
 FAILURES_WITHIN_S: Final = 60.0
 OPEN_S: Final = 10.0
 LONGEST_OPEN_S: Final = 120.0
+# By then every wait has reached its longest; a key that nobody mends for weeks must not count into infinity.
+MOST_DOUBLINGS: Final = 8
 # A probe that has not reported back by then is given up, and another may go.
 PROBE_S: Final = 60.0
 # Names come from clients; beyond this the oldest are forgotten.
@@ -77,12 +79,11 @@ class Health:
         """Note that ``candidate`` is tried: where its time is up this is the probe, and others wait for it."""
         if not (self._rests or self._circuits):
             return
-        for name in _names_of(candidate):
-            if name in self._rests:
-                self._rests[name].probed_at = now
-        circuit = self._circuits.get(_upstream_of(candidate))
-        if circuit is not None and circuit.until:
-            circuit.probed_at = now
+        rests = (self._rests.get(name) for name in _names_of(candidate))
+        for wait in (*rests, self._circuits.get(_upstream_of(candidate))):
+            # What is sent before that, as a last resort, puts no probe off.
+            if wait is not None and 0 < wait.until <= now:
+                wait.probed_at = now
 
     def note_success(self, candidate: Candidate) -> None:
         """Bring ``candidate`` back: the provider answered."""
@@ -135,7 +136,7 @@ class Health:
             if rest is None:
                 self._rests[name] = _Rest(until, outcome, is_stored=True)
             else:
-                rest.is_stored = True
+                rest.is_stored, rest.until = True, max(rest.until, until)
         for name in [name for name, rest in self._rests.items() if rest.is_stored and name not in stored]:
             del self._rests[name]
 
@@ -149,7 +150,7 @@ class Health:
         _make_room(self._rests)
         rest = self._rests[name] = rest or _Rest(0, outcome)
         rest.until, rest.strikes, rest.probed_at, rest.outcome = now, strikes, 0.0, outcome
-        rest.until += min(shortest * 2 ** (strikes - 1), max(longest, shortest))
+        rest.until += min(shortest * 2 ** min(strikes - 1, MOST_DOUBLINGS), max(longest, shortest))
         if rest.until - now >= TOLD_FROM_S:
             rest.is_told = True
             self._tell(SetAsideRecord(*name, outcome, detail, round(rest.until * 1_000_000)))
@@ -161,7 +162,7 @@ class Health:
             circuit.failures = 0
         circuit.failures, circuit.failed_at = circuit.failures + 1, now
         if circuit.failures >= FAILURES_TO_OPEN and circuit.until <= now:
-            doublings = min(circuit.failures - FAILURES_TO_OPEN, 8)
+            doublings = min(circuit.failures - FAILURES_TO_OPEN, MOST_DOUBLINGS)
             circuit.until, circuit.probed_at = now + min(OPEN_S * 2**doublings, LONGEST_OPEN_S), 0.0
 
 

@@ -84,6 +84,23 @@ def test_probe_that_fails_doubles_the_wait(seen: Health, told: list[SetAsideReco
     assert waits == [60, 120, 240, 480, 900, 900]
 
 
+def test_key_that_nobody_mends_for_weeks_is_still_probed(seen: Health, told: list[SetAsideRecord]) -> None:
+    now = 100.0
+    for _ in range(1_100):
+        seen.note_failure(KEY, Outcome.NO_CREDIT, now)
+        now = told[-1].until_us / 1e6
+
+    assert seen.is_fresh(KEY, now)
+    assert now - 100 < 1_100 * health.LONGEST_SET_ASIDE_S
+
+
+def test_last_resort_puts_no_probe_off(seen: Health) -> None:
+    seen.note_failure(KEY, Outcome.RATE_LIMITED, 100)
+    seen.note_start(KEY, 101)
+
+    assert seen.is_fresh(KEY, 100 + REST_S)
+
+
 def test_failures_at_the_same_time_count_once(seen: Health, told: list[SetAsideRecord]) -> None:
     for _ in range(50):
         seen.note_failure(KEY, Outcome.INVALID_CREDENTIAL, 100)
@@ -167,3 +184,12 @@ def test_names_do_not_pile_up(seen: Health, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert len(seen._rests) <= 50
     assert len(seen._circuits) <= 50
+
+
+def test_longer_wait_of_another_process_is_taken_over(seen: Health) -> None:
+    seen.note_failure(KEY, Outcome.INVALID_CREDENTIAL, 100)
+
+    seen.sync({(KEY.key.id, 1, ""): ("invalid_credential", 500.0)})
+
+    assert not seen.is_fresh(KEY, 499)
+    assert seen.is_fresh(KEY, 500)
