@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Router
@@ -183,9 +184,11 @@ def route_get(request: ApiRequest, route_id: UUID) -> RouteShown:
 
 
 @routes_router.patch("/{route_id}", response=RouteShown)
+@transaction.atomic
 def route_edit(request: ApiRequest, route_id: UUID, body: RouteChange) -> RouteShown:
     """Change a route; requests that come in a second later go by it."""
-    route = _route(request, route_id)
+    # Locked before it is read, so that what is left out keeps what another change makes of it.
+    route = get_object_or_404(_routes(request).select_for_update(of=("self",)), pk=route_id)
     as_it_is = {name: value for name, value in _route_shown(route) if name in NewRoute.model_fields}
     asked = NewRoute(**as_it_is).model_copy(update={name: getattr(body, name) for name in body.model_fields_set})
     return _route_shown(edit_route(route, _spec(asked), actor=request.auth))

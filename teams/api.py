@@ -12,7 +12,7 @@ from ninja import Router
 from pydantic import AwareDatetime, BaseModel, Field
 
 from catalog.regions import read_regions
-from teams.models import GatewayKey, GatewayKeyQuerySet, Project
+from teams.models import GatewayKey, GatewayKeyQuerySet, Project, ProjectQuerySet
 from teams.projects import archive_project, create_project, edit_project, restore_project
 from teams.rest import ApiError, ApiRequest, Line, Name, StrictBody, Timestamp
 from teams.scopes import MAX_PATTERNS, read_model_patterns
@@ -131,9 +131,11 @@ def api_key_get(request: ApiRequest, key_id: UUID) -> GatewayKeyShown:
 
 
 @router.patch("/{key_id}", response=GatewayKeyShown)
+@transaction.atomic
 def api_key_edit(request: ApiRequest, key_id: UUID, body: GatewayKeyChange) -> GatewayKeyShown:
     """Change what a key is called, belongs to and may do; the gateway goes by it within a second."""
-    key = get_object_or_404(_keys(request), pk=key_id)
+    # Locked before it is read, so that what is left out keeps what another change makes of it.
+    key = get_object_or_404(_keys(request).select_for_update(of=("self",)), pk=key_id)
     as_it_is = {name: _shown(key, {})[name] for name in GatewayKeyChange.model_fields}
     asked = GatewayKeyChange(**as_it_is | body.model_dump(exclude_unset=True))
     return _answer(edit_gateway_key(key, name=asked.name, scope=_scope(request, asked), actor=request.auth))
@@ -149,8 +151,7 @@ def api_key_revoke(request: ApiRequest, key_id: UUID) -> GatewayKeyShown:
 @projects_router.get("", response=ProjectList)
 def project_list(request: ApiRequest) -> ProjectList:
     """Return all projects by name, archived ones too."""
-    projects = Project.objects.in_workspace(request.auth.workspace)
-    return ProjectList(data=[_project_shown(project) for project in projects])
+    return ProjectList(data=[_project_shown(project) for project in _projects(request)])
 
 
 @projects_router.post("", response={201: ProjectShown})
@@ -164,14 +165,15 @@ def project_create(request: ApiRequest, body: NewProject) -> ProjectShown:
 @projects_router.get("/{project_id}", response=ProjectShown)
 def project_get(request: ApiRequest, project_id: UUID) -> ProjectShown:
     """Return one project."""
-    return _project_shown(_project(request, project_id))
+    return _project_shown(get_object_or_404(_projects(request), pk=project_id))
 
 
 @projects_router.patch("/{project_id}", response=ProjectShown)
 @transaction.atomic
 def project_edit(request: ApiRequest, project_id: UUID, body: ProjectChange) -> ProjectShown:
     """Change a project, archive it or take it out of the archive."""
-    project = _project(request, project_id)
+    # Locked before it is read, so that what is left out keeps what another change makes of it.
+    project = get_object_or_404(_projects(request).select_for_update(), pk=project_id)
     asked = body.model_dump(exclude_unset=True)
     if asked.keys() & {"name", "allowed_regions"}:
         regions = read_regions(asked.get("allowed_regions", project.allowed_regions))
@@ -187,14 +189,14 @@ def _keys(request: ApiRequest) -> GatewayKeyQuerySet:
     return GatewayKey.objects.in_workspace(request.auth.workspace).for_clients().select_related("owner", "project")
 
 
-def _project(request: ApiRequest, project_id: UUID) -> Project:
-    return get_object_or_404(Project.objects.in_workspace(request.auth.workspace), pk=project_id)
+def _projects(request: ApiRequest) -> ProjectQuerySet:
+    return Project.objects.in_workspace(request.auth.workspace)
 
 
 def _scope(request: ApiRequest, asked: NewGatewayKey | GatewayKeyChange) -> KeyScope:
     project = None
     if asked.project:
-        project = Project.objects.in_workspace(request.auth.workspace).filter(pk=asked.project).first()
+        project = _projects(request).filter(pk=asked.project).first()
         if project is None:
             raise ApiError(422, "invalid_request", "There is no such project.", field="project")
     return KeyScope(project, read_regions(asked.allowed_regions), read_model_patterns(asked.models_allowed))
