@@ -84,7 +84,7 @@ def parse_models(body: bytes) -> list[str]:
     """
     try:
         return [model.id for model in msgspec.json.decode(body, type=_ModelList).data]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableAnswer("The list of models could not be read.") from None
 
 
@@ -122,5 +122,5 @@ def _error_in(body: bytes) -> tuple[str, str]:
     try:
         error = msgspec.json.decode(body)["error"]
         return str(error["type"]), str(error["message"])
-    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         return "", ""

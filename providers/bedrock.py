@@ -90,7 +90,7 @@ def read_answer(call: ModelCall, body: bytes) -> Answer:
         return read_message(body)
     try:
         counted = msgspec.json.decode(body, type=_Counted).inputTokens
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableAnswer("The count of tokens could not be read.") from None
     return Answer(msgspec.json.encode({"input_tokens": counted}), TokenCounts())
 
@@ -120,7 +120,7 @@ def read_check(body: bytes) -> str:
     """Return how many models a ListFoundationModels answer has, and where. Raises UnreadableAnswer."""
     try:
         models = msgspec.json.decode(body, type=_ModelList).modelSummaries
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableAnswer("The list of models could not be read.") from None
     regions = {region for model in models if (region := arn_region(model.modelArn))}
     return f"{len(models)} Anthropic models" + (f" in {', '.join(sorted(regions))}" if regions else "")

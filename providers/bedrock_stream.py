@@ -93,7 +93,7 @@ def _to_event(message: Message) -> bytes:
     try:
         data = _part_decoder.decode(message.payload).bytes
         kind = _event_decoder.decode(data).type
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableAnswer("An event of the stream could not be read.") from None
     if b"\n" in data or b"\r" in data:
         data = msgspec.json.format(data, indent=-1)  # a line break would end the event's line

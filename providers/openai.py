@@ -122,7 +122,7 @@ def parse_models(body: bytes) -> list[str]:
     """
     try:
         answer = msgspec.json.decode(body, type=_ModelList | list[_Model])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableAnswer("The list of models could not be read.") from None
     return [model.id for model in (answer if isinstance(answer, list) else answer.data)]
 

@@ -193,7 +193,10 @@ def test_damage_is_told_and_what_came_before_is_metered() -> None:
     assert (stream.counts.output, stream.is_complete) == (9, False)
 
 
-@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"bytes":"***"}', b'{"bytes":"bm8="}', b'{"bytes":"MQ=="}'])
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"[]", b"{}", b'{"bytes":"***"}', b'{"bytes":"bm8="}', b'{"bytes":"MQ=="}', b'{"odd":' + b"[" * 100_000],
+)
 def test_chunk_that_is_no_event_is_unreadable(payload: bytes) -> None:
     headers = {":message-type": "event", ":event-type": "chunk"}
 
