@@ -14,7 +14,7 @@ import msgspec
 from providers.base import StreamError, TokenCounts, UnreadableAnswer
 from providers.openai_errors import stream_error
 from providers.openai_usage import parse_openai_usage
-from providers.sse import merge_usage
+from providers.sse import decode_event, merge_usage
 
 _DONE: Final = b"[DONE]"
 _MOST_BYTES_HELD: Final = 64 * 1024
@@ -63,10 +63,7 @@ class Reading(ABC):
         if data == _DONE:
             self.is_complete = True
             return {}
-        try:
-            event = msgspec.json.decode(data, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise UnreadableAnswer("An event of the stream could not be read.") from None
+        event = decode_event(data)
         self.note(event)
         return event
 

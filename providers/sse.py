@@ -21,6 +21,8 @@ _MOST_BYTES_HELD = 64 * 1024
 # the same frame spelt otherwise is decoded like any other.
 _DELTA_FRAME = b"event: content_block_delta\n"
 _IDLE_FRAMES = (b"event: content_block_st", b"event: ping\n")
+# Made once: msgspec would look at a type given with each call for longer than it takes to decode an event.
+_event_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 class SSEDecoder:
@@ -44,7 +46,7 @@ class SSEDecoder:
 def decode_event(data: bytes) -> dict[str, Any]:
     """Return one event's data as an object. Raises UnreadableAnswer if it is not one."""
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
+        return _event_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableAnswer("An event of the stream could not be read.") from None
 

@@ -32,7 +32,7 @@ from router.gateway import Gateway
 from router.headers import RequestHeaders, read_headers
 from router.models_list import native_model, native_models, router_model, router_models
 from router.outbox import OutboxUnavailable
-from router.plan import Asked, make_plan
+from router.plan import Asked
 from router.snapshot import GatewayKeyEntry, Snapshot
 from router.translation import translate
 from usage.records import RefusalRecord, uuid7
@@ -183,7 +183,7 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         metadata = _metadata(parsed, inbound)
         snapshot = _snapshot_of(gateway)
         wish = Asked(asked, dialect is MESSAGES, parsed.options, lambda: conversation_of(parsed, metadata.session))
-        plan = make_plan(wish, snapshot, key, is_fresh=gateway.health.is_fresh, now=time.time())
+        plan = gateway.plans.make(wish, snapshot, key, now=time.time())
         fetcher = gateway.means.fetcher if snapshot.workspaces[key.workspace].fetch_urls else None
         first = await translate(
             dialect, parsed, inbound.headers, plan.candidates[0], is_count=endpoint.is_count, fetcher=fetcher
@@ -279,7 +279,9 @@ async def _reply_refused(send: Send, dialect: Dialect, inbound: Inbound, refused
     body = dialect.render_error(
         refused.status, refused.code, refused.message, param=refused.param, request_id=inbound.request_id
     )
-    await _reply(send, refused.status, body, inbound, refused.headers)
+    # Claude Code would try a key that is wrong for three minutes before it says so.
+    final = {} if refused.status == 408 else {"x-should-retry": "false"}
+    await _reply(send, refused.status, body, inbound, {**final, **refused.headers})
 
 
 async def _reply(

@@ -79,25 +79,27 @@ class Attempt:
         # What the provider refused used no tokens; of what broke off on the way that is not known.
         self.settle(Certainty.EXACT if self._is_certain else Certainty.UNKNOWN, error_code=self.error_code, final=final)
 
-    def settle_answer(self, counts: TokenCounts, model: str) -> None:
-        """Settle by the usage in a whole answer."""
+    def settle_answer(self, counts: TokenCounts, model: str, error_code: str = "") -> None:
+        """Settle by the usage in a whole answer; ``error_code`` is why the client does not get it, '' if it does."""
         self.model_served = model
-        self.settle(Certainty.EXACT if counts.is_known or self._is_count else Certainty.UNKNOWN, counts=counts)
+        certainty = Certainty.EXACT if counts.is_known or self._is_count else Certainty.UNKNOWN
+        self.settle(certainty, counts=counts, error_code=error_code)
 
     def settle_stream(self, error_code: str) -> None:
         """Settle by what the stream reported; ``error_code`` is why it ended early, '' if it did not."""
         meter = self._metered()
+        counts = meter.counts
         if self.ttft_ms is None and meter.first_token_seen:
             self.ttft_ms = self.elapsed_ms()
         if not error_code:
-            self.settle(Certainty.EXACT if meter.counts.is_known else Certainty.UNKNOWN, counts=meter.counts)
-        elif meter.counts.is_known:
+            self.settle(Certainty.EXACT if counts.is_known else Certainty.UNKNOWN, counts=counts)
+        elif counts.is_known:
             self.settle(Certainty.PARTIAL, counts=_with_estimate(meter), error_code=error_code)
         elif meter.error is not None:
             # It failed before it began: an error that came as an event, not as a status.
             self.settle(Certainty.EXACT, error_code=error_code)
         else:
-            self.settle(Certainty.UNKNOWN, counts=meter.counts, error_code=error_code)
+            self.settle(Certainty.UNKNOWN, counts=counts, error_code=error_code)
 
     def settle_interrupted(self, error_code: str) -> None:
         """Settle what was cut short from our side: the client left, the gateway is stopping or failed."""

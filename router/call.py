@@ -7,7 +7,7 @@ to the client directly; waiting for a slow client to take a chunk is what slows 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from keys.crypto import CryptoError
-from providers.base import AnswerStream, Outcome, TokenCounts, UnreadableAnswer
+from providers.base import Answer, AnswerStream, Outbound, Outcome, TokenCounts, UnreadableAnswer
 from providers.secret import Secret
 from providers.sse import SSEDecoder
 from providers.tokens import TokenFailure
@@ -223,7 +223,7 @@ class Call:
         try:
             secret = attempt.credential = await self._credential(candidate)
             outbound = translation.outbound
-            headers = candidate.offered.api.authorize(outbound, secret)
+            headers = _authorized(candidate, outbound, secret)
             timeouts = self._timeouts
             if self._number > 1:
                 timeouts = msgspec.structs.replace(timeouts, whole=self._left_s())
@@ -293,21 +293,29 @@ class Call:
         try:
             body = await upstream.read()
         except UpstreamFailed as error:
-            failure = timed_out(error.phase) if error.phase else failure_of(error.outcome, "The answer broke off.")
-            return self._failed(attempt, error.outcome, failure, is_certain=False, phase=error.phase)
+            return self._broke_off(attempt, error.outcome, error.phase)
         self._note_success(attempt, upstream)
+        answer, error_code = Answer(body, TokenCounts()), "internal_error"
         try:
             answer = attempt.candidate.offered.api.read_answer(translation.call, body)
-            attempt.settle_answer(answer.counts, answer.model)
             body = answer.body
             if translation.is_rendered:
                 body = self.request.dialect.render_answer(body, self._reply_context(attempt.candidate))
+            error_code = ""
         except UnreadableAnswer:
-            attempt.settle_answer(TokenCounts(), "")
+            error_code = "provider_error"
+        finally:
+            attempt.settle_answer(answer.counts, answer.model, error_code)
+        if error_code:
             await self._answer_failure(failure_of(Outcome.PROVIDER_ERROR, "The answer could not be read."))
-            return None
-        await self._answer(upstream.status, body, reply_headers(upstream.headers))
+        else:
+            await self._answer(upstream.status, body, reply_headers(upstream.headers))
         return None
+
+    def _broke_off(self, attempt: Attempt, outcome: Outcome, phase: str) -> _Refused:
+        """Return the failure of an answer that ended before any of it went on; ``phase`` is the limit passed, if any."""
+        failure = timed_out(phase) if phase else failure_of(outcome, "The answer broke off.")
+        return self._failed(attempt, outcome, failure, is_certain=False, phase=phase)
 
     # Streams
 
@@ -318,39 +326,39 @@ class Call:
         renderer, decoder = None, SSEDecoder()
         if translation.is_rendered:
             renderer = self.request.dialect.stream_renderer(self._reply_context(attempt.candidate))
-        error_code, begun = "", False
+        error_code = phase = ""
         try:
-            async for received in upstream.chunks():
+            while received := await upstream.next_chunk():
                 chunk = meter.feed(received)
                 if b"error" in chunk:
                     [chunk] = _mask([chunk], attempt)
                 if attempt.ttft_ms is None and meter.first_token_seen:
                     attempt.ttft_ms = attempt.elapsed_ms()
                 out = chunk if renderer is None else b"".join(map(renderer.feed, decoder.events(chunk)))
-                if not begun and out:
+                if not out:
+                    continue
+                if not self._has_begun_answer:
                     if meter.error is not None and not meter.counts.is_known:
-                        rest = b"".join([meter.feed(more) async for more in upstream.chunks()])
-                        return self._failed_in_stream(attempt, meter, chunk + rest, upstream)
-                    begun = True
+                        # Whatever may follow is not waited for: another model can answer now.
+                        return self._failed_in_stream(attempt, meter, chunk, upstream)
                     self._note_success(attempt, upstream)
                     await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
-                if out:
-                    self._silent_since = None
-                    await self._send({"type": "http.response.body", "body": out, "more_body": True})
-                    self._silent_since, self._is_at_boundary = time.monotonic(), out.endswith(b"\n\n")
+                self._silent_since = None
+                await self._send({"type": "http.response.body", "body": out, "more_body": True})
+                self._silent_since, self._is_at_boundary = time.monotonic(), out.endswith(b"\n\n")
         except (UpstreamFailed, UnreadableAnswer) as error:
-            error_code = "provider_timeout" if isinstance(error, UpstreamFailed) and error.phase else "provider_error"
+            phase = error.phase if isinstance(error, UpstreamFailed) else ""
+            error_code = "provider_timeout" if phase else "provider_error"
         self._silent_since = None
         if meter.error is not None:
             error_code = self._classified(attempt, meter)[0].code
         elif not meter.is_complete:
             error_code = error_code or "provider_error"
         broke_off = bool(error_code) and meter.error is None
-        if not begun and broke_off and not meter.first_token_seen:
-            failure = failure_of(Outcome.PROVIDER_ERROR, "The answer broke off before it began.")
-            return self._failed(attempt, Outcome.PROVIDER_ERROR, failure, is_certain=False)
+        if broke_off and not (self._has_begun_answer or meter.first_token_seen):
+            return self._broke_off(attempt, Outcome.TIMEOUT if phase else Outcome.PROVIDER_ERROR, phase)
         attempt.settle_stream(error_code)
-        if not begun:
+        if not self._has_begun_answer:
             await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
         await self._end_stream(renderer, broke_off=broke_off)
         return None
@@ -374,7 +382,10 @@ class Call:
         attempt.fail(failure.code)
         self._means.health.note_failure(attempt.candidate, outcome, time.time())
         [masked] = _mask([body], attempt)
-        return _Refused(failure, Failed(outcome, failure.status), masked, reply_headers(upstream.headers))
+        # What came as a stream of another framing is one of server-sent events by now.
+        headers = [header for header in reply_headers(upstream.headers) if header[0] != b"content-type"]
+        headers.append((b"content-type", b"text/event-stream"))
+        return _Refused(failure, Failed(outcome, failure.status), masked, headers)
 
     def _classified(self, attempt: Attempt, meter: AnswerStream) -> tuple[Failure, Outcome]:
         if meter.error is None:
@@ -490,6 +501,14 @@ def _without_answer(error: UpstreamFailed) -> Failure:
     if error.outcome == Outcome.TIMEOUT:
         return timed_out(error.phase)
     return unsendable() if error.outcome == Outcome.MISCONFIGURED else unreachable()
+
+
+def _authorized(candidate: Candidate, outbound: Outbound, secret: Secret) -> Mapping[str, str]:
+    try:
+        return candidate.offered.api.authorize(outbound, secret)
+    except ValueError:
+        # What was stored is no credential of that provider.
+        raise UpstreamFailed(Outcome.MISCONFIGURED, was_sent=False) from None
 
 
 def _is_of_type(header: tuple[bytes, bytes], content_type: bytes) -> bool:

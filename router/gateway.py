@@ -17,6 +17,7 @@ from router.call import Call, Means
 from router.fetching import UrlFetcher
 from router.health import Health
 from router.outbox import OutboxUnavailable, OutboxWriter
+from router.plan import Plans
 from router.snapshot import Snapshot, SnapshotHolder
 from router.tokens import AccessTokens
 from router.upstream import Timeouts, UpstreamClient
@@ -59,6 +60,7 @@ class Gateway:
         self.bodies = BodyReader(most_bytes=settings.MAX_BODY_BYTES, longest_s=settings.BODY_TIMEOUT_S)
         self.outbox = OutboxWriter(settings.OUTBOX_DIR, flush_to_disk=settings.OUTBOX_SYNCHRONOUS == "FULL")
         self.health = Health(self._record_set_aside)
+        self.plans = Plans(self.health.is_fresh)
         upstream = UpstreamClient()
         self.means = Means(
             upstream=upstream,

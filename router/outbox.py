@@ -53,7 +53,7 @@ class Settled(msgspec.Struct, tag="s", array_like=True, frozen=True):
 
 Entry = Opened | Settled | RefusalRecord | SetAsideRecord
 
-_encoder = msgspec.msgpack.Encoder()
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)
 
 

@@ -5,7 +5,8 @@ model, the targets of a route, the arms of a load balancer), then those of the f
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -21,6 +22,8 @@ from router.snapshot import GatewayKeyEntry, ProviderKeyEntry, RouteEntry, Snaps
 from teams.scopes import is_model_allowed
 
 NO_RETRY = Retry(0)
+# Names of models come from clients; plans for more of them are not kept.
+MOST_KEPT: Final = 10_000
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -63,9 +66,13 @@ class Plan(msgspec.Struct, frozen=True):
     route: str = ""
     fallback_on_codes: Sequence[int] = ()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it stays the same as long as its snapshot does: there is no choice, and the version has no end."""
+        return len(self.candidates) == 1 and self.candidates[0].version.until is None
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+
+class Asked(msgspec.Struct, frozen=True):
     """What a request asks of the planner. ``conversation`` is called only where there is something to choose."""
 
     model: str
@@ -84,6 +91,28 @@ def make_plan(asked: Asked, snapshot: Snapshot, key: GatewayKeyEntry, *, is_fres
     route does not allow, 404 for an unknown model or route, 422 without a usable key.
     """
     return _Planner(asked, snapshot, key, is_fresh, now).plan()
+
+
+class Plans:
+    """Makes plans, and makes one again only where it may come out differently."""
+
+    def __init__(self, is_fresh: IsFresh) -> None:
+        self._is_fresh = is_fresh
+        self._snapshot: Snapshot | None = None
+        self._kept: dict[tuple[UUID, str, bool], Plan] = {}
+
+    def make(self, asked: Asked, snapshot: Snapshot, key: GatewayKeyEntry, *, now: float) -> Plan:
+        """Return what ``make_plan`` does."""
+        if snapshot is not self._snapshot:
+            self._snapshot, self._kept = snapshot, {}
+        name = (key.id, asked.model, asked.is_native)
+        is_plain = not asked.options.steers
+        plan = self._kept.get(name) if is_plain else None
+        if plan is None:
+            plan = make_plan(asked, snapshot, key, is_fresh=self._is_fresh, now=now)
+            if is_plain and plan.is_settled and len(self._kept) < MOST_KEPT:
+                self._kept[name] = plan
+        return plan
 
 
 class _Planner:

@@ -128,6 +128,7 @@ class UpstreamClient:
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         self._pool = ConnectionPool(keep_alive_s=KEEP_ALIVE_S)
         self._tls = tls or client_tls()
 
@@ -141,15 +142,14 @@ class UpstreamClient:
             head = request_head(outbound.method, destination, headers, len(outbound.body))
         except NotSendable:
             raise UpstreamFailed(Outcome.MISCONFIGURED, was_sent=False) from None
-        loop = asyncio.get_running_loop()
-        whole_until = loop.time() + timeouts.whole
+        whole_until = self._loop.time() + timeouts.whole
         connection, connect_ms = self._pool.take(destination.address), 0
         if connection is None:
             connection, connect_ms = await self._connect(destination.address, timeouts)
         answer = UpstreamAnswer(self._pool, destination.address, connection, timeouts, whole_until, connect_ms)
         try:
             connection.start(head, outbound.body)
-            await answer.wait_for_head(loop.time() + timeouts.first_byte)
+            await answer.wait_for_head(self._loop.time() + timeouts.first_byte)
         except BaseException:
             # Cancelled or too late: the answer may still come, and must not be taken for another's.
             answer.close()

@@ -88,6 +88,12 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     integration_id: str | None = None
 
     @property
+    def steers(self) -> bool:
+        """Whether the request chooses its way itself: keys, models, how often to try."""
+        steering = (self.fallbacks, self.fallback_on_codes, self.load_balancer, self.integration_id, self.retry)
+        return any(steering)
+
+    @property
     def identity_id(self) -> str | None:
         """The ``id`` of the identity, if the client sent one."""
         return self.identity.get("id") if self.identity else None
