@@ -86,7 +86,7 @@ class RefusalRecord(msgspec.Struct, tag="r", array_like=True, frozen=True):
 
 
 class SetAsideRecord(msgspec.Struct, tag="k", array_like=True, frozen=True):
-    """A key's version left alone for a while, for the upstream's ``model`` or ('') for all; ``until_us`` 0: it is back."""
+    """A key's version left alone for a while, for the upstream's ``model`` or ('') all; ``until_us`` 0: it is back."""
 
     provider_key: UUID
     version: int
