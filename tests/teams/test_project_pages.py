@@ -1,5 +1,6 @@
 """Projects, the scope of gateway keys, and the rules for calls, as people see and change them."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -307,6 +308,22 @@ def test_the_rules_for_calls_are_set_and_shown(owner: Client, workspace: Workspa
     assert workspace.allowed_regions == ["global", "eu"]
     assert (workspace.fetch_urls, workspace.same_model_fallback) == (True, True)
     assert "Global, European Union" in text_of(answer)
+
+
+def test_who_takes_no_addresses_is_named(owner: Client, workspace: Workspace) -> None:
+    said = "Images and PDFs by URL Not fetched; AWS Bedrock and Google Vertex AI take none"
+
+    assert said in text_of(owner.get("/w/acme/settings/"))
+
+
+@pytest.mark.parametrize("path", [RULES, NEW, "/w/acme/routes/new/", "/w/acme/byok/new/aws/own/"])
+def test_help_and_errors_of_grouped_boxes_are_read_out_with_them(owner: Client, path: str) -> None:
+    page = owner.get(path).content.decode()
+
+    described = re.findall(r'<fieldset[^>]* aria-describedby="([^"]+)"', page)
+    ids = set(re.findall(r' id="([^"]+)"', page))
+    assert described
+    assert {each for names in described for each in names.split()} <= ids
 
 
 def test_nothing_ticked_is_an_answer_too(owner: Client, workspace: Workspace) -> None:
