@@ -88,17 +88,18 @@ class Attempt:
     def settle_stream(self, error_code: str) -> None:
         """Settle by what the stream reported; ``error_code`` is why it ended early, '' if it did not."""
         meter = self._metered()
+        counts = meter.counts
         if self.ttft_ms is None and meter.first_token_seen:
             self.ttft_ms = self.elapsed_ms()
         if not error_code:
-            self.settle(Certainty.EXACT if meter.counts.is_known else Certainty.UNKNOWN, counts=meter.counts)
-        elif meter.counts.is_known:
+            self.settle(Certainty.EXACT if counts.is_known else Certainty.UNKNOWN, counts=counts)
+        elif counts.is_known:
             self.settle(Certainty.PARTIAL, counts=_with_estimate(meter), error_code=error_code)
         elif meter.error is not None:
             # It failed before it began: an error that came as an event, not as a status.
             self.settle(Certainty.EXACT, error_code=error_code)
         else:
-            self.settle(Certainty.UNKNOWN, counts=meter.counts, error_code=error_code)
+            self.settle(Certainty.UNKNOWN, counts=counts, error_code=error_code)
 
     def settle_interrupted(self, error_code: str) -> None:
         """Settle what was cut short from our side: the client left, the gateway is stopping or failed."""

@@ -326,26 +326,26 @@ class Call:
         renderer, decoder = None, SSEDecoder()
         if translation.is_rendered:
             renderer = self.request.dialect.stream_renderer(self._reply_context(attempt.candidate))
-        error_code, phase, begun = "", "", False
+        error_code = phase = ""
         try:
-            async for received in upstream.chunks():
+            while received := await upstream.next_chunk():
                 chunk = meter.feed(received)
                 if b"error" in chunk:
                     [chunk] = _mask([chunk], attempt)
                 if attempt.ttft_ms is None and meter.first_token_seen:
                     attempt.ttft_ms = attempt.elapsed_ms()
                 out = chunk if renderer is None else b"".join(map(renderer.feed, decoder.events(chunk)))
-                if not begun and out:
+                if not out:
+                    continue
+                if not self._has_begun_answer:
                     if meter.error is not None and not meter.counts.is_known:
                         # Whatever may follow is not waited for: another model can answer now.
                         return self._failed_in_stream(attempt, meter, chunk, upstream)
-                    begun = True
                     self._note_success(attempt, upstream)
                     await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
-                if out:
-                    self._silent_since = None
-                    await self._send({"type": "http.response.body", "body": out, "more_body": True})
-                    self._silent_since, self._is_at_boundary = time.monotonic(), out.endswith(b"\n\n")
+                self._silent_since = None
+                await self._send({"type": "http.response.body", "body": out, "more_body": True})
+                self._silent_since, self._is_at_boundary = time.monotonic(), out.endswith(b"\n\n")
         except (UpstreamFailed, UnreadableAnswer) as error:
             phase = error.phase if isinstance(error, UpstreamFailed) else ""
             error_code = "provider_timeout" if phase else "provider_error"
@@ -355,10 +355,10 @@ class Call:
         elif not meter.is_complete:
             error_code = error_code or "provider_error"
         broke_off = bool(error_code) and meter.error is None
-        if not begun and broke_off and not meter.first_token_seen:
+        if broke_off and not (self._has_begun_answer or meter.first_token_seen):
             return self._broke_off(attempt, Outcome.TIMEOUT if phase else Outcome.PROVIDER_ERROR, phase)
         attempt.settle_stream(error_code)
-        if not begun:
+        if not self._has_begun_answer:
             await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
         await self._end_stream(renderer, broke_off=broke_off)
         return None
