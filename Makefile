@@ -6,7 +6,8 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 # configuration nor the system's certificates; where that keeps it from the packages, pip fetches them.
 install = $(BIN)/uv pip $(1) $(2) -q --python $(BIN)/python --require-hashes 2>.venv/uv.log \
 	|| $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
-LOCKS := requirements.lock requirements-dev.lock requirements-node.lock requirements-bootstrap.lock package-lock.json tests/seed/package-lock.json
+LOCKS := requirements.lock requirements-dev.lock requirements-node.lock requirements-bootstrap.lock package-lock.json tests/seed/package-lock.json \
+	tests/sdk_js/package-lock.json tests/claude_code/package-lock.json
 ECHARTS := static/vendor/echarts.common.min.js
 PYTEST := $(BIN)/pytest
 FULL_ONLY := slow or faults

@@ -5,6 +5,7 @@ import openai
 import pytest
 from anthropic import Anthropic
 from openai import OpenAI
+from orq_ai_sdk import Orq
 
 
 def test_openai_lists_what_the_key_can_call(openai_sdk: OpenAI) -> None:
@@ -15,6 +16,12 @@ def test_openai_lists_what_the_key_can_call(openai_sdk: OpenAI) -> None:
     assert {model.owned_by for model in models} == {"anthropic", "aws", "google"}
     assert all(model.id.startswith(f"{model.owned_by}/") for model in models)
     assert len(set(ids)) == len(ids)
+
+
+def test_orq_lists_the_same(orq_sdk: Orq, openai_sdk: OpenAI) -> None:
+    listed = [(model.id, model.owned_by) for model in orq_sdk.models.list().data]
+
+    assert listed == [(model.id, model.owned_by) for model in openai_sdk.models.list()]
 
 
 def test_every_listed_model_answers(openai_sdk: OpenAI) -> None:

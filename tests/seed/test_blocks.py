@@ -15,7 +15,8 @@ import pytest
 
 from tests.clouds import PREFIXES, as_messages
 from tests.gateway import Gateway, counts_in_answer, counts_in_chat, counts_in_response, counts_in_row
-from tests.seed.conftest import environment, node_command
+from tests.node import node_command
+from tests.seed.conftest import environment
 from tests.seed.page import PAGE, Block, read_blocks
 from tests.simulator.recorder import Recorder
 
