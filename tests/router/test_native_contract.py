@@ -1,6 +1,6 @@
 """What Claude Code and Claude Cowork ask of a gateway, point by point, at each provider.
 
-The points are those of docs/wire.md, section 5. The seventh, limits of our own, is not here: there are no limits yet.
+The points are those of docs/wire.md, section 5. Of the seventh only the header is here: there are no limits yet.
 """
 
 import asyncio
@@ -327,6 +327,27 @@ def test_model_leaves_the_body_and_the_version_enters_it(
     assert seen.json["anthropic_version"] == version
     assert "claude-sonnet-4-6" in seen.path
     assert "anthropic-version" not in seen.headers
+
+
+# 7. What we refuse ourselves is not to be sent again
+
+
+@pytest.mark.parametrize(
+    ("token", "fields", "status"),
+    [
+        ("sk-orq-nothing", {}, 401),
+        ("mk-orq-nothing", {}, 401),
+        (None, {"model": "route/nothing"}, 404),
+        (None, {"model": "bedrock/claude"}, 400),
+        (None, {"model": ""}, 400),
+    ],
+)
+def test_own_refusal_is_final(gateway: Gateway, token: str | None, fields: dict[str, Any], status: int) -> None:
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+
+    response = gateway.post(MESSAGES, message_body(**fields), headers=headers)
+
+    assert (response.status_code, response.headers["x-should-retry"]) == (status, "false")
 
 
 # 8. Models, and the base address
