@@ -15,8 +15,9 @@ Words and their meaning, with Anthropic's statuses:
     error_mid_stream  half a stream, then an error          flaky             every other request is overloaded
 
     output_tokens=N   length of the answer                  first_byte_ms=N   wait so long before the first byte
-    parallel=N        calls in one turn                     between_ms=N      wait so long after each event
-    searches=N        web searches, if the tool is there    pings=N           pings in a stream beside the usual one
+    parallel=N        calls in one turn, at most 64         between_ms=N      wait so long after each event
+    searches=N        web searches (at most 64), if the     pings=N           pings in a stream beside the usual one,
+                      tool is there                                           at most 1,000
     redacted          the thinking comes encrypted          stop=REASON       why the answer ends, see STOP_REASONS
 
 A turn of an agent is scripted by ``[[call: Read {"file_path": "note.txt"}]]`` in the last user message: the model calls
@@ -60,7 +61,10 @@ KEY_ENDINGS = {
 }
 
 _MOST_DIGITS = 9
-_DIRECTIVE = re.compile(r"\[\[simulate:?\s*([^\]]*)\]\]")
+# What is made at once and held in memory has a bound; the length of an answer is bounded by its max_tokens.
+_MOST = {"searches": 64, "pings": 1_000}
+# It gives back nothing it has read, so that text which only begins like a directive takes no time.
+_DIRECTIVE = re.compile(r"\[\[simulate:?\s*+([^\[\]]*+)\]\]")
 _CALL = re.compile(r"\[\[call:?\s+([\w-]+)\s+(\{.*?\})\s*\]\]", re.DOTALL)
 
 
@@ -161,4 +165,4 @@ def _read_words(source: Iterable[str], words: _Words) -> None:
         elif name == "stop" and value in STOP_REASONS and not words.stop_reason:
             words.stop_reason = value
         elif value.isdecimal() and len(value) <= _MOST_DIGITS:
-            words.numbers.setdefault(name, int(value))
+            words.numbers.setdefault(name, min(int(value), _MOST.get(name, int(value))))
