@@ -21,6 +21,7 @@ from router.dialects.base import (
 
 # The key in each of its spellings, for JSON lets any letter be written as an escape.
 _MODEL_KEY = re.compile(rb'"(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006[cC])"[ \t\r\n]*:')
+_MARKS = re.compile(rb"model~*")
 _JSON_STRING = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _PLACE_IN_ERROR = re.compile(r" - at `\$\.?([^`]*)`$|missing required field `([^`]*)`")
 
@@ -160,9 +161,8 @@ def _at_top_level(raw: bytes, keys: list[tuple[int, int]]) -> list[tuple[int, in
 
     Each is renamed to something unheard of and the outermost object read once: the names that turn up tell.
     """
-    mark = b"model~"
-    while mark in raw:
-        mark += b"~"
+    # Found in one pass: the body may be made of this very mark.
+    mark = max(_MARKS.findall(raw), default=b"model") + b"~"
     pieces, end = [], 0
     for number, key in enumerate(keys):
         pieces += [raw[end : key[0]], b'"%b%d":' % (mark, number)]

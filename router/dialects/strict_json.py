@@ -39,11 +39,13 @@ def is_too_deep(text: str | bytes, value: Any) -> bool:
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> None:
-    names = dict(pairs)
-    if len(names) != len(pairs):
-        listed = [name for name, _ in pairs]
-        twice = next(name for name in names if listed.count(name) > 1)
-        raise RequestRefused(f"The body gives {twice[:100]!r} twice.", param=twice[:100])
+    if len(dict(pairs)) == len(pairs):
+        return
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise RequestRefused(f"The body gives {name[:100]!r} twice.", param=name[:100])
+        seen.add(name)
 
 
 def _refuse_huge(digits: str) -> int:

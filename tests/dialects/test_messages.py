@@ -121,3 +121,9 @@ def test_error_has_the_native_envelope():
 )
 def test_error_type_follows_the_status(status, kind):
     assert json.loads(MESSAGES.render_error(status, "code", "m"))["error"]["type"] == kind
+
+
+def test_body_made_of_the_mark_itself_is_read_in_one_pass():
+    body = b'{"model":"old","x":{"model":"%b"}}' % (b"model" + b"~" * 2_000_000)
+
+    assert replace_model(body, "new") == body.replace(b'"old"', b'"new"', 1)

@@ -130,3 +130,12 @@ def test_no_bytes_raise_anything_but_a_refusal(dialect, raw):
 
 def test_native_body_may_hold_what_only_the_provider_can_judge():
     assert MESSAGES.parse(b'{"model": "a", "x": {"y": 1, "y": 2}, "new_field": 1}').model == "a"
+
+
+def test_name_given_twice_behind_very_many_is_found_in_one_pass():
+    names = b",".join(b'"k%d":1' % number for number in range(200_000))
+
+    with pytest.raises(RequestRefused) as refused:
+        CHAT.parse(b'{"model":"a",%b,"k199999":2}' % names)
+
+    assert refused.value.param == "k199999"
