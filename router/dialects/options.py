@@ -5,6 +5,8 @@ from router.dialects.fields import Fields, whole
 from router.dialects.strict_json import decode_object
 
 MOST_MESSAGES = 10_000
+# Of fallbacks, and of a load balancer's arms; no request is attempted even ten times.
+MOST_MODELS = 50
 _CONVERSATIONS = ("messages", "input")
 _NAMES = (
     "identity",
@@ -43,7 +45,7 @@ def read_options(body: Fields) -> CallOptions:
         thread=_identity(sources["thread"], "thread"),
         name=sources["name"].string("name"),
         tags=tuple(sources["tags"].strings("tags")),
-        fallbacks=tuple(fallback.required_string("model") for fallback in sources["fallbacks"].objects("fallbacks")),
+        fallbacks=_fallbacks(sources["fallbacks"]),
         fallback_on_codes=_statuses(sources["fallback_on_codes"], "fallback_on_codes"),
         retry=_retry(sources["retry"]),
         timeout_ms=_timeout_ms(sources["timeout"]),
@@ -64,6 +66,17 @@ def _identity(source: Fields, name: str = "identity") -> dict[str, object] | Non
         return None
     fields.required_string("id")
     return fields.values
+
+
+def _fallbacks(source: Fields) -> tuple[str, ...]:
+    _refuse_too_many(source, "fallbacks")
+    return tuple(fallback.required_string("model") for fallback in source.objects("fallbacks"))
+
+
+def _refuse_too_many(source: Fields, name: str) -> None:
+    # Each is looked up and planned for before anything is sent, while others wait.
+    if len(source.array(name) or ()) > MOST_MODELS:
+        raise source.refuse(name, f"holds more than {MOST_MODELS} models.")
 
 
 def _retry(source: Fields) -> Retry | None:
@@ -90,11 +103,13 @@ def _timeout_ms(source: Fields) -> int | None:
 def _load_balancer(source: Fields) -> tuple[WeightedModel, ...]:
     # Under ``orq`` the list of models stands there without the object around it.
     if isinstance(source.get("load_balancer"), list):
+        _refuse_too_many(source, "load_balancer")
         return tuple(_weighted(arm) for arm in source.objects("load_balancer"))
     fields = source.object("load_balancer")
     if fields is None:
         return ()
     fields.one_of("type", ("weight_based",))
+    _refuse_too_many(fields, "models")
     models = tuple(_weighted(arm) for arm in fields.objects("models"))
     if not models:
         raise fields.refuse("models", "needs at least one model.")

@@ -702,6 +702,8 @@ def test_old_forms_under_orq_are_read():
         ({"tags": "a"}, "tags"),
         ({"fallbacks": ["m"]}, "fallbacks.0"),
         ({"fallbacks": [{}]}, "fallbacks.0.model"),
+        ({"fallbacks": [{"model": "m"}] * 51}, "fallbacks"),
+        ({"load_balancer": {"type": "weight_based", "models": [{"model": "m"}] * 51}}, "load_balancer.models"),
         ({"retry": {"count": 6}}, "retry.count"),
         ({"retry": {"count": 1, "on_codes": ["429"]}}, "retry.on_codes"),
         ({"timeout": {"call_timeout": 0}}, "timeout.call_timeout"),
