@@ -18,6 +18,7 @@ from simulator.errors import ApiError
 from simulator.http import ClientLeft, Receive, Scope, Send, run_lifespan
 from simulator.limits import Limits
 from simulator.models import Model
+from simulator.openai import OpenAIAPI
 from simulator.pace import INSTANT, Pace
 from simulator.vertex import VertexAPI
 
@@ -46,6 +47,7 @@ class Simulator:
         self._anthropic = AnthropicAPI(engine)
         self._bedrock = BedrockAPI(engine)
         self._vertex = VertexAPI(engine, token_lifetime_s=token_lifetime_s)
+        self._openai = OpenAIAPI(engine)
         self._started_at = clock()
         self._request_count = 0
 
@@ -69,6 +71,10 @@ class Simulator:
                 return self._bedrock
             case ["token"] | ["v1" | "v1beta1", "projects" | "publishers", *_]:
                 return self._vertex
+            case ["v1", "chat" | "responses", *_]:
+                return self._openai
+            case ["v1", "models", *_] if call.bearer and not {"anthropic-version", "x-api-key"} & set(call.headers):
+                return self._openai
             case _:
                 return self._anthropic
 

@@ -304,7 +304,7 @@ class _Framing:
     ping = encode_chunk({"type": "ping"}, padding=1)
     broken = with_wrong_checksum(ping)
 
-    def failed(self, error: ApiError) -> bytes:
+    def failed(self, error: ApiError, sent: int) -> bytes:
         _, name, message = _in_aws_words(error)
         return encode_exception(name[0].lower() + name[1:], message)
 

@@ -1,17 +1,17 @@
-"""The models that the simulator offers: those the catalog lists at Anthropic, with the limits it gives them, and their
-ids at AWS and Google.
+"""The models that the simulator offers: those the catalog lists at Anthropic, with the limits it gives them and their
+ids at AWS and Google, and those it lists at OpenAI.
 
-The catalog's file is read as data, so that the simulator runs without the rest of the product.
+The catalog's files are read as data, so that the simulator runs without the rest of the product.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 CATALOG_FILE = Path(__file__).resolve().parent.parent / "catalog" / "claude.json"
-_OFFERED_BY = "anthropic"
+OPENAI_CATALOG_FILE = CATALOG_FILE.with_name("openai.json")
 # For models whose limit the catalog does not know yet; the newest have this one.
 _DEFAULT_MAX_OUTPUT_TOKENS = 128_000
 # What the provider's reference says stands for an unknown release date.
@@ -23,7 +23,8 @@ class Model:
     """One model; limits in tokens, ``aliases`` are the other ids that reach it at Anthropic.
 
     ``minimum_cacheable_tokens`` is None for a model that caches nothing. ``aws_ids`` are its inference profiles
-    (``us.anthropic.claude-…``), ``google_ids`` its ids on Vertex.
+    (``us.anthropic.claude-…``), ``google_ids`` its ids on Vertex. ``efforts`` are the levels of thinking
+    that it can be asked for.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Model:
     aliases: tuple[str, ...] = ()
     aws_ids: tuple[str, ...] = ()
     google_ids: tuple[str, ...] = ()
+    efforts: tuple[str, ...] = ()
 
     def as_listed(self) -> dict[str, object]:
         """Return the model as GET /v1/models shows it."""
@@ -65,19 +67,23 @@ class Model:
 
 def load_models(path: Path = CATALOG_FILE) -> tuple[Model, ...]:
     """Return the catalog's models that Anthropic offers, newest first as the provider lists them."""
-    listed = json.loads(path.read_text())["models"]
-    models = [
-        _model(entry, offering["upstream_id"])
-        for entry in listed
-        for offering in entry["offerings"]
-        if offering["provider"] == _OFFERED_BY
-    ]
-    return tuple(sorted(models, key=lambda model: model.released_on, reverse=True))
+    return _offered_by("anthropic", path)
+
+
+def load_openai_models(path: Path = OPENAI_CATALOG_FILE) -> tuple[Model, ...]:
+    """Return the catalog's models that OpenAI offers, newest first. One reasons if it can be asked how hard to."""
+    return tuple(replace(model, has_adaptive_thinking=bool(model.efforts)) for model in _offered_by("openai", path))
 
 
 def by_name(models: Iterable[Model]) -> Mapping[str, Model]:
     """Return the models under every id and alias that reaches them."""
     return {name: model for model in models for name in (model.id, *model.aliases)}
+
+
+def _offered_by(provider: str, path: Path) -> tuple[Model, ...]:
+    listed = json.loads(path.read_text())["models"]
+    models = [_model(entry, upstream_id) for entry in listed for upstream_id in _ids_at(provider, entry)]
+    return tuple(sorted(models, key=lambda model: model.released_on, reverse=True))
 
 
 def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
@@ -95,6 +101,7 @@ def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
         aliases=tuple({entry["slug"], *entry["aliases"]} - {upstream_id}),
         aws_ids=_ids_at("aws", entry),
         google_ids=_ids_at("google", entry),
+        efforts=tuple(entry.get("efforts") or ()),
     )
 
 

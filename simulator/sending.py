@@ -29,8 +29,8 @@ class Framing(Protocol):
         """Bytes that no reader can take for a part of a stream."""
         ...
 
-    def failed(self, error: ApiError) -> bytes:
-        """Return the frame that ends a stream with an error."""
+    def failed(self, error: ApiError, sent: int) -> bytes:
+        """Return the frame that ends a stream with an error after ``sent`` others."""
         ...
 
 
@@ -83,7 +83,7 @@ async def send_stream(
             await _ping_for_ever(call, reply, framing.ping)
             return
         case "error_mid_stream":
-            await send_part(call.send, framing.failed(overloaded()))
+            await send_part(call.send, framing.failed(overloaded(), breaks_at))
         case "broken":
             await send_part(call.send, framing.broken)
     await _end(call)

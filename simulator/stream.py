@@ -32,7 +32,7 @@ def events_of(message: Mapping[str, Any], dice: random.Random, pings: int = 0) -
         yield {"type": "content_block_start", "index": index, "content_block": _opened(block)}
         if index == 0:
             yield from [_PING] * (1 + pings)
-        for delta in _deltas(block, dice):
+        for delta in deltas_of(block, dice):
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
     if not message["content"]:
@@ -58,7 +58,7 @@ class EventFraming:
         self.ping = frame(_PING, dice)
         self.broken = b'event: content_block_delta\ndata: {"type":"content_block_delta","ind\n\n'
 
-    def failed(self, error: ApiError) -> bytes:
+    def failed(self, error: ApiError, sent: int) -> bytes:
         return frame(error.envelope(self._request_id), self._dice)
 
 
@@ -101,7 +101,8 @@ def _opened(block: Mapping[str, Any]) -> Mapping[str, Any]:
             return block
 
 
-def _deltas(block: Mapping[str, Any], dice: random.Random) -> Iterator[Mapping[str, Any]]:
+def deltas_of(block: Mapping[str, Any], dice: random.Random) -> Iterator[Mapping[str, Any]]:
+    """Yield the deltas of one block."""
     match block["type"]:
         case "text":
             for citation in block.get("citations") or ():

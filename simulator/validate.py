@@ -57,7 +57,7 @@ def check_message(body: Mapping[str, Any], model: Model) -> None:
             f"tokens for {model.id}"
         )
     check_prompt(body)
-    _check_output(body)
+    _check_output(body, model)
     check_citations(body)
     _check_stop_sequences(body)
     _check_sampling(body, model)
@@ -126,13 +126,19 @@ def _check_schema(schema: Any, place: str) -> None:
         )
 
 
-def _check_output(body: Mapping[str, Any]) -> None:
+def _check_output(body: Mapping[str, Any], model: Model) -> None:
     config = body.get("output_config")
     if config is None:
         return
     _check_is_object(config, "output_config")
-    if config.get("effort") not in (None, *EFFORTS):
+    effort = config.get("effort")
+    if effort not in (None, *EFFORTS):
         raise invalid(f"output_config.effort: Input should be one of {', '.join(EFFORTS)}")
+    if effort is not None and not model.efforts:
+        raise invalid("This model does not support the effort parameter.")
+    if effort not in (None, *model.efforts):
+        supported = ", ".join(sorted(model.efforts))
+        raise invalid(f"This model does not support effort level '{effort}'. Supported levels: {supported}.")
     chosen = config.get("format")
     if chosen is None:
         return
