@@ -77,6 +77,7 @@ _AREAS_OF_CONTINENT: Final[Mapping[str, tuple[str, ...]]] = {
 _APAC_MODELS: Final = ("anthropic.claude-3", "anthropic.claude-sonnet-4-2025")
 _PROFILE_ID: Final = re.compile(r"([a-z]{2,6}(?:-gov)?)\.(anthropic\..+)")
 _SYSTEM_PROFILE: Final = "inference-profile/"
+_APPLICATION_PROFILE: Final = ":application-inference-profile/"
 
 
 def split_profile(model: str) -> tuple[str, str]:
@@ -123,14 +124,16 @@ def resolve_model(model: str, *, region: str, profile: str = "") -> str:
 
 
 def region_served_in(model: str, *, region: str, profile: str = "") -> str:
-    """Return the area or region that a call of ``model`` from ``region`` may be served in.
+    """Return the area or region that a call of ``model`` from ``region`` may be served in, '' if nobody says.
 
-    An application inference profile does not say; its ARN's region stands for it.
+    An application inference profile does not say: it may be made of one that serves everywhere.
     """
     try:
         model = resolve_model(model, region=region, profile=profile)
     except WrongRegion:
         pass  # no call will be made; what the id says is the best answer
+    if _APPLICATION_PROFILE in model:
+        return ""
     name = model.partition(_SYSTEM_PROFILE)[2] if f":{_SYSTEM_PROFILE}" in model else model
     return split_profile(name)[0] or arn_region(model) or region
 

@@ -67,7 +67,7 @@ def test_every_region_that_botocore_knows_bedrock_in_is_listed() -> None:
         (f"global.{X}", "eu-west-1", "none", X, "eu-west-1"),
         (f"eu.{X}", "eu-west-1", "none", X, "eu-west-1"),
         # ARNs say it all.
-        (f"{ARN}application-inference-profile/abc", "eu-west-1", "global", None, "eu-west-1"),
+        (f"{ARN}application-inference-profile/abc", "eu-west-1", "global", None, ""),
         (f"{ARN}inference-profile/eu.{X}", "eu-west-1", "none", None, "eu"),
         (f"{ARN}inference-profile/global.{X}", "eu-west-1", "", None, "global"),
         (f"arn:aws:bedrock:eu-west-1::foundation-model/{X}", "eu-west-1", "", None, "eu-west-1"),
@@ -102,7 +102,7 @@ def test_model_that_cannot_be_called_from_there_is_refused(model: str, region: s
 
 def test_plan_may_ask_where_a_model_is_served_that_cannot_be_called() -> None:
     assert region_served_in(f"us.{X}", region="eu-west-1") == "us"
-    assert region_served_in(f"{ARN}application-inference-profile/abc", region="us-east-1") == "eu-west-1"
+    assert region_served_in(f"{ARN}provisioned-model/abc", region="us-east-1") == "eu-west-1"
     assert region_served_in(X, region="sa-east-1", profile="geographic") == "sa-east-1"
 
 
