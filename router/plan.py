@@ -24,6 +24,8 @@ from teams.scopes import is_model_allowed
 NO_RETRY = Retry(0)
 # Names of models come from clients; plans for more of them are not kept.
 MOST_KEPT: Final = 10_000
+# ARNs are the longest; names become addresses and are kept with plans.
+LONGEST_MODEL: Final = 500
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -326,6 +328,8 @@ def find_offered(model: str, catalog: CatalogIndex, *, is_native: bool) -> Offer
 
     The native endpoint's clients send bare ids of Anthropic's, and a new model must work on the day it comes out.
     """
+    if len(model) > LONGEST_MODEL:
+        raise UnknownModel("The model's name is too long to be one.", status=404, code="model_not_found")
     provider, slash, name = model.partition("/")
     if is_native and not slash:
         provider, name = "anthropic", model

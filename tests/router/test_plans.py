@@ -9,7 +9,7 @@ import pytest
 from catalog.index import CatalogIndex
 from providers.base import Target
 from router.dialects.base import CallOptions, RequestRefused, Retry
-from router.plan import MOST_KEPT, Asked, Plan, Plans
+from router.plan import LONGEST_MODEL, MOST_KEPT, Asked, Plan, Plans
 from router.snapshot import GatewayKeyEntry, ProviderKeyEntry, Snapshot, VersionEntry, WorkspaceEntry
 
 WORKSPACE = WorkspaceEntry(uuid4())
@@ -117,3 +117,10 @@ def test_names_without_end_do_not_fill_the_memory(ask: Asking) -> None:
         ask(seen, model=f"claude-{number}")
 
     assert len(ask.plans._kept) == MOST_KEPT
+
+
+def test_endless_name_is_no_model(ask: Asking) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        ask(snapshot([version()]), model="claude-" + "x" * LONGEST_MODEL)
+
+    assert refused.value.status == 404
