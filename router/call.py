@@ -125,7 +125,7 @@ class Call:
 
     def __init__(self, means: Means, request: Request, first: Translation) -> None:
         self._means, self.request, self._first = means, request, first
-        self._timeouts = _limits_of(request.parsed, means.timeouts)
+        self._timeouts = limits_of(request.parsed, means.timeouts)
         self._ends_at = time.monotonic() + self._timeouts.whole
         self._is_abandoned = self._has_begun_answer = self._is_at_boundary = False
         self._silent_since: float | None = None
@@ -491,10 +491,10 @@ class Call:
             logger.error("An attempt's end could not be recorded: %s", error)
 
 
-def _limits_of(parsed: ParsedRequest, timeouts: Timeouts) -> Timeouts:
-    """Return the limits for a request, whose client may have set one for the whole call."""
+def limits_of(parsed: ParsedRequest, timeouts: Timeouts) -> Timeouts:
+    """Return the limits for a request, whose client may have set a shorter one for the whole call."""
     whole_ms = parsed.options.timeout_ms
-    return msgspec.structs.replace(timeouts, whole=whole_ms / 1000) if whole_ms else timeouts
+    return msgspec.structs.replace(timeouts, whole=min(whole_ms / 1000, timeouts.whole)) if whole_ms else timeouts
 
 
 def _without_answer(error: UpstreamFailed) -> Failure:

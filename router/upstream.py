@@ -27,6 +27,8 @@ from router.http1 import (
 
 # A provider's refusal is a few hundred bytes; of more, the rest is not read.
 LONGEST_ERROR: Final = 256 * 1024
+# An answer of a hundred thousand tokens is a megabyte; one that does not end would take all others' memory.
+LONGEST_ANSWER: Final = 64 * 1024 * 1024
 KEEP_ALIVE_S: Final = 30.0
 
 
@@ -84,10 +86,12 @@ class UpstreamAnswer:
         return next((value.decode("latin-1") for raw, value in self.headers if raw.lower() == wanted), "")
 
     async def read(self) -> bytes:
-        """Return the whole body. Raises UpstreamFailed if it breaks off."""
+        """Return the whole body. Raises UpstreamFailed if it breaks off, or does not end."""
         body = await self.next_chunk()
         while chunk := await self.next_chunk():
             body += chunk
+            if len(body) > LONGEST_ANSWER:
+                raise UpstreamFailed(Outcome.PROVIDER_ERROR)
         return body
 
     async def read_error(self) -> bytes:

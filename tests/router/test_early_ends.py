@@ -8,6 +8,10 @@ from catalog.providers import PROVIDERS
 from keys.credentials import read_credentials
 from keys.services import create_provider_key
 from providers.secret import Secret
+from router import upstream
+from router.call import limits_of
+from router.dialects.base import CallOptions, ParsedRequest
+from router.upstream import Timeouts
 from simulator.aws_keys import make_access_key
 from simulator.eventstream import encode_frame
 from tests.router.conftest import Rig, message_body, stub, wait_for
@@ -63,6 +67,22 @@ def test_answer_that_cannot_be_read_is_a_failure_in_the_ledger(rig: Rig, body: b
     assert rig.post(CHAT, BODY).status_code == 502
     [row] = rig.ledger()
     assert (row.status, row.error_code, row.certainty) == (200, "provider_error", "unknown")
+
+
+def test_answer_that_does_not_end_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "LONGEST_ANSWER", 1_000)
+    rig.stub.replies.append(Reply(200, body=b"[" + b" " * 2_000 + b"]"))
+
+    assert rig.post(CHAT, BODY).status_code == 502
+    assert [row.certainty for row in rig.ledger()] == ["unknown"]
+
+
+def test_client_may_shorten_the_time_and_not_lengthen_it() -> None:
+    limits = Timeouts(connect=1, first_byte=2, between_bytes=3, whole=60)
+    for asked_ms, whole in ((5_000, 5), (10**15, 60)):
+        parsed = ParsedRequest("m", False, CallOptions(timeout_ms=asked_ms), {})
+
+        assert limits_of(parsed, limits).whole == whole
 
 
 def test_exception_that_begins_bedrocks_stream_reaches_native_clients_as_events(rig: Rig) -> None:
