@@ -95,7 +95,7 @@ class Attempt:
             self.settle(Certainty.EXACT if counts.is_known else Certainty.UNKNOWN, counts=counts)
         elif counts.is_known:
             self.settle(Certainty.PARTIAL, counts=_with_estimate(meter), error_code=error_code)
-        elif meter.error is not None:
+        elif meter.error is not None and not meter.first_token_seen:
             # It failed before it began: an error that came as an event, not as a status.
             self.settle(Certainty.EXACT, error_code=error_code)
         else:

@@ -379,7 +379,7 @@ class Call:
     ) -> _Refused:
         """Return the failure that came as the stream's first event: nothing has gone to the client yet."""
         failure, outcome = self._classified(attempt, meter)
-        attempt.fail(failure.code)
+        attempt.fail(failure.code, is_certain=not meter.first_token_seen)
         self._means.health.note_failure(attempt.candidate, outcome, time.time())
         [masked] = _mask([body], attempt)
         # What came as a stream of another framing is one of server-sent events by now.
