@@ -69,3 +69,14 @@ def build_snippets(model_string: str, origin: str) -> list[Snippet]:
         Snippet("python", "Python", _PYTHON.format(**values), needs="pip install openai"),
         Snippet("javascript", "JavaScript", _JAVASCRIPT.format(**values), needs="npm install openai"),
     ]
+
+
+def claude_code_snippet(model_string: str, origin: str) -> Snippet:
+    """Return what points Claude Code at this gateway. Source: its documentation, "LLM gateway configuration"."""
+    code = (
+        f"export ANTHROPIC_BASE_URL={origin}/v3/anthropic\n"
+        "export ANTHROPIC_AUTH_TOKEN=$ORQ_API_KEY\n"
+        f"export ANTHROPIC_MODEL={model_string}\n"
+        "claude"
+    )
+    return Snippet("claude-code", "Claude Code", code, needs="npm install -g @anthropic-ai/claude-code")

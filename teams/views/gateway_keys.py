@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.queries import callable_offerings
 from catalog.regions import describe_regions
-from catalog.snippets import Snippet, build_snippets, request_body
+from catalog.snippets import build_snippets, claude_code_snippet, request_body
 from keys.models import KeyVersion
 from providers.base import Outcome
 from teams.access import Right, WorkspaceRequest, requires
@@ -221,21 +221,10 @@ def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:
         "token": created.token.text,
         "body": request_body(model),
         "origin": origin,
-        "snippets": [*build_snippets(model, origin), _claude_code(model, origin)] if model else [],
+        "snippets": [*build_snippets(model, origin), claude_code_snippet(model, origin)] if model else [],
         "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
     }
     return render(request, "teams/gateway_key_created.html", context)
-
-
-def _claude_code(model: str, origin: str) -> Snippet:
-    """Return what points Claude Code at this gateway. Source: its documentation, "LLM gateway configuration"."""
-    code = (
-        f"export ANTHROPIC_BASE_URL={origin}/v3/anthropic\n"
-        "export ANTHROPIC_AUTH_TOKEN=$ORQ_API_KEY\n"
-        f"export ANTHROPIC_MODEL={model}\n"
-        "claude"
-    )
-    return Snippet("claude-code", "Claude Code", code, needs="npm install -g @anthropic-ai/claude-code")
 
 
 def _example_model(workspace: Workspace) -> str:

@@ -5,7 +5,6 @@ Each test makes one of the calls in calls.mjs.
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import Any
 import pytest
 
 from tests.gateway import Gateway, counts_in_chat, counts_in_message, counts_in_response, counts_in_row
-from tests.node import fetch_packages, node_command
+from tests.node import node_command
 from tests.simulator.recorder import Recorder
 
-HERE = Path(__file__).parent
 MODEL = "anthropic/claude-sonnet-4-6"
 OPENING = "This answer is simulated."
 # What is sent, and which class comes of it.
@@ -38,14 +36,6 @@ FAILURES = {
 }
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: Any) -> Path:
-    """A folder with the packages, and with the calls."""
-    fetched = fetch_packages(HERE, tmp_path_factory.mktemp("sdk_js"))
-    shutil.copy(HERE / "calls.mjs", fetched)
-    return fetched
 
 
 @pytest.fixture
