@@ -67,6 +67,7 @@ RIGHT_OF_PAGE: dict[str, Right] = {
     "usage:overview": Right.READ_USAGE,
     "usage:reports": Right.READ_USAGE,
     "usage:request_detail": Right.READ_USAGE,
+    "usage:request_prompt": Right.READ_OWN_PROMPTS,
     "usage:requests": Right.READ_USAGE,
     "usage:usage": Right.READ_USAGE,
 }

@@ -1,6 +1,7 @@
 """What went wrong with a request, in plain words with what to do. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,9 +12,19 @@ class Explanation:
     do: str
 
 
+class Reached(StrEnum):
+    """How far an attempt got at its provider before it failed."""
+
+    NOT_SENT = "not sent"
+    SENT = "sent"
+    ANSWERED = "answered"
+
+
 _EXPLANATIONS: dict[str, Explanation] = {
     "provider_credential_invalid": Explanation(
-        "The provider refused our key.", "Check the provider key; rotate it if it was revoked or has no credit left."
+        "The provider refused our key.",
+        "Check the provider key under BYOK: its permissions and credit, or rotate it if it was revoked. "
+        "Until then it is set aside and other keys go first.",
     ),
     "model_not_found": Explanation(
         "There is no such model.", "Look up the model's string on the Models page and check its spelling."
@@ -30,6 +41,15 @@ _EXPLANATIONS: dict[str, Explanation] = {
     ),
     "provider_timeout": Explanation(
         "The provider did not answer in time.", "Try again; for long answers use streaming."
+    ),
+    "region_not_allowed": Explanation(
+        "No provider key may serve this in an allowed region.",
+        "Read the message: it names the rule. Add a key in an allowed region, or have the workspace, project, "
+        "gateway key or route allow this one.",
+    ),
+    "metering_unavailable": Explanation(
+        "The gateway could not record usage, so it sent nothing.",
+        "Make room on the disk of the gateway's host; it goes on by itself.",
     ),
     "provider_error": Explanation(
         "The provider failed or could not be reached.",
@@ -75,9 +95,35 @@ _EXPLANATIONS: dict[str, Explanation] = {
 }
 
 
-def explain(error_code: str) -> Explanation | None:
-    """Return what ``error_code`` means; None for no error. An unknown code is told as it is."""
+# The same code tells more where it is known how far the attempt got.
+_BY_REACH: dict[tuple[str, Reached], Explanation] = {
+    ("provider_timeout", Reached.NOT_SENT): Explanation(
+        "No connection to the provider came about in time.",
+        "Check the key's address under BYOK and this host's network; nothing was sent, so nothing was charged.",
+    ),
+    ("provider_timeout", Reached.SENT): Explanation(
+        "The provider took the request and did not begin its answer in time.",
+        "Use streaming, or raise the time-out; the provider may charge for what it did.",
+    ),
+    ("provider_timeout", Reached.ANSWERED): Explanation(
+        "The provider stopped in the middle of its answer, and the time-out ended it.",
+        "Try again; what had arrived is counted.",
+    ),
+    ("provider_error", Reached.NOT_SENT): Explanation(
+        "The provider could not be reached.",
+        "Check the key's address under BYOK and this host's network; nothing was sent, so nothing was charged.",
+    ),
+}
+
+
+def explain(error_code: str, reached: Reached | None = None) -> Explanation | None:
+    """Return what ``error_code`` means; None for no error. An unknown code is told as it is.
+
+    ``reached`` is how far an attempt got; None for what was refused before there was one.
+    """
     if not error_code:
         return None
+    if reached is not None and (error_code, reached) in _BY_REACH:
+        return _BY_REACH[error_code, reached]
     unknown = Explanation(f"It failed: {error_code}.", "Look for the trace id in the gateway's log.")
     return _EXPLANATIONS.get(error_code, unknown)

@@ -7,7 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from catalog.providers import PROVIDERS
 from teams.models import Workspace
+from usage.error_words import Reached
 from usage.measures import usd
 
 # Upper bounds, in ms, of the latency histogram's buckets, each √2 times the one before; one more bucket is open.
@@ -116,9 +118,24 @@ class Attempt(models.Model):
         return self.input_tokens is not None or self.output_tokens is not None
 
     @property
+    def served(self) -> str:
+        """The model that answered, or was asked to, as ``provider/model``."""
+        return f"{self.provider}/{self.model_served or self.model}"
+
+    @property
     def is_served_as_asked(self) -> bool:
-        """Whether the model that answered goes by the name the client wrote, with or without a provider in front."""
-        return self.model_asked.endswith(self.model_served)
+        """Whether what answered goes by the name the client wrote, with or without the provider in front."""
+        prefix = PROVIDERS[self.provider].prefix if self.provider in PROVIDERS else f"{self.provider}/"
+        is_provider_asked = self.model_asked.startswith(prefix) or "/" not in self.model_asked
+        return is_provider_asked and self.model_asked.endswith(self.model_served or self.model)
+
+    @property
+    def reached(self) -> Reached:
+        """How far it got at its provider."""
+        if self.first_byte_ms is not None or self.ttft_ms is not None or self.status is not None:
+            return Reached.ANSWERED
+        # What was never sent is known to have used nothing.
+        return Reached.NOT_SENT if self.certainty == self.Certainty.EXACT else Reached.SENT
 
     @property
     def cost_usd(self) -> Decimal:

@@ -1,6 +1,5 @@
 """What several usage pages are made of: the period and its links, filters, charts, tokens by class."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -8,8 +7,6 @@ from django.urls import reverse
 from teams.access import WorkspaceRequest
 from usage.charts import CHART_MEASURES, chart_of
 from usage.forms import DIMENSION_LABELS, FILTERS, RANGES, Breakdown, Period, query_string
-from usage.measures import usd
-from usage.models import Attempt
 from usage.queries import UsageReport, usage_reports
 from usage.ranges import Grain
 from usage.report_sql import Cut
@@ -79,16 +76,3 @@ def chart_context(report: UsageReport, measure: str) -> dict[str, Any]:
 def chart_measure(request: WorkspaceRequest) -> str:
     measure = request.GET.get("measure", "")
     return measure if measure in CHART_MEASURES else "cost_usd"
-
-
-def token_rows(attempts: list[Attempt]) -> list[tuple[str, list[tuple[int | None, Decimal | None]]]]:
-    """Return per token class its name and each attempt's tokens and cost; None where they are not known."""
-    rows = []
-    for label, name in TOKEN_CLASSES.items():
-        cells = []
-        for attempt in attempts:
-            nano = getattr(attempt, f"{name}_cost_nano")
-            tokens = getattr(attempt, f"{name}_tokens")
-            cells.append((tokens, None if nano is None or tokens is None else usd(nano)))
-        rows.append((label, cells))
-    return rows

@@ -60,7 +60,8 @@ class LoggedRequest:
 
     @property
     def explanation(self) -> Explanation | None:
-        return explain(self.entry.error_code)
+        reached = self.entry.reached if isinstance(self.entry, Attempt) else None
+        return explain(self.entry.error_code, reached)
 
 
 @dataclass(frozen=True, slots=True)

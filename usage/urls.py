@@ -12,6 +12,7 @@ urlpatterns = [
     path("usage/csv/", views.usage_csv, name="csv"),
     path("requests/", views.request_list, name="requests"),
     path("requests/<str:request_id>/", views.request_detail, name="request_detail"),
+    path("requests/<str:request_id>/prompt/", views.request_prompt, name="request_prompt"),
     path("reports/", views.report_list, name="reports"),
     path("reports/<int:year>/<int:month>/", views.month_report, name="month"),
 ]

@@ -5,16 +5,20 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
+from keys.crypto import CryptoError
 from keys.models import ProviderKey
 from teams.access import Right, WorkspaceRequest, requires
 from teams.models import GatewayKey
 from usage.attention import concerns
+from usage.exchange_text import readable
 from usage.exports import CONTENT_TYPE, file_name, report_as_csv
 from usage.forms import (
     DIMENSION_LABELS,
@@ -25,13 +29,14 @@ from usage.forms import (
     read_breakdown,
     read_period,
 )
-from usage.measures import usd
-from usage.models import Rollup
-from usage.page_parts import chart_context, chart_measure, filter_choices, period_context, token_rows
+from usage.models import Rollup, StoredExchange
+from usage.page_parts import chart_context, chart_measure, filter_choices, period_context
+from usage.prompt_storage import read_stored
 from usage.queries import UsageReport, freshness, usage_report, usage_reports
 from usage.ranges import DAY, Grain, month_bounds
 from usage.report_sql import Cut, UsageError
-from usage.request_log import SEARCHED_DAYS, Shown, has_requests, list_requests, request_log
+from usage.request_log import SEARCHED_DAYS, LoggedRequest, Shown, has_requests, list_requests, request_log
+from usage.request_page import request_context
 
 LATEST_REQUESTS = 8
 TOP_ROWS = 8
@@ -135,20 +140,34 @@ def request_list(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 @requires(Right.READ_USAGE)
 def request_detail(request: WorkspaceRequest, request_id: str) -> HttpResponse:
-    """One request with all of its attempts."""
-    entries = request_log(request.workspace, request_id)
-    if not entries:
-        raise Http404
-    attempts = [entry.attempt for entry in entries if entry.attempt]
+    """One request with all of its attempts; while one is in flight the page asks again every second."""
+    entries = _entries_of(request, request_id)
     context = {
+        **request_context(entries, timezone.now()),
         "request_id": request_id,
-        "entries": entries,
-        "answer": entries[-1],
-        "cost_usd": usd(sum(attempt.cost_nano for attempt in attempts)),
-        "has_attempts": bool(attempts),
-        "token_rows": token_rows(attempts),
+        "stored": _readable_exchange(request, entries[-1]),
     }
     return _render(request, "usage/request_detail.html", context, _viewer_zone(request))
+
+
+@never_cache
+@require_POST
+@requires(Right.READ_OWN_PROMPTS)
+def request_prompt(request: WorkspaceRequest, request_id: str) -> HttpResponse:
+    """What was said in one request. Not a GET, for each look is written to the audit log."""
+    entries = _entries_of(request, request_id)
+    stored = _readable_exchange(request, entries[-1])
+    if stored is None:
+        messages.info(request, "Nothing of this request is stored that you may read.")
+        return redirect("usage:request_detail", request.workspace.slug, request_id)
+    context: dict[str, Any] = {"request_id": request_id, "stored": stored}
+    try:
+        exchange = read_stored(stored, request.workspace, actor=request.user)
+    except CryptoError as error:
+        context["problem"] = type(error).__name__
+    else:
+        context |= {"asked": readable(exchange.request), "answered": readable(exchange.answer)}
+    return _render(request, "usage/request_prompt.html", context, _viewer_zone(request))
 
 
 @require_safe
@@ -187,6 +206,22 @@ def month_report(request: WorkspaceRequest, year: int, month: int) -> HttpRespon
         "is_running": span.begin <= timezone.now() < span.end,
     }
     return _render(request, "usage/month.html", context, request.workspace.zone)
+
+
+def _entries_of(request: WorkspaceRequest, request_id: str) -> list[LoggedRequest]:
+    entries = request_log(request.workspace, request_id)
+    if not entries:
+        raise Http404
+    return entries
+
+
+def _readable_exchange(request: WorkspaceRequest, logged: LoggedRequest) -> StoredExchange | None:
+    """Return what is stored of a request, if the member may read it: of all, or of their own gateway keys."""
+    stored = StoredExchange.objects.in_workspace(request.workspace).filter(request_id=logged.request_id)
+    if not request.may(Right.READ_ALL_PROMPTS):
+        own = GatewayKey.objects.in_workspace(request.workspace).filter(owner=request.user)
+        stored = stored.filter(gateway_key_id__in=own.values("pk"))
+    return stored.first() if request.may(Right.READ_OWN_PROMPTS) else None
 
 
 def _overview_reports(request: WorkspaceRequest, period: Period) -> list[UsageReport]:

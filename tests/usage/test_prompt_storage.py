@@ -1,22 +1,18 @@
 """Prompts are stored only where somebody with the right said so, and go when they say so."""
 
-from datetime import timedelta
-from uuid import uuid4
-
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from keys.crypto import CannotOpen
 from keys.models import PromptKey
-from keys.prompts import Side, load_sealers
+from keys.prompts import load_sealers
 from teams.models import AuditEvent, Role, User, Workspace
 from tests.factories import make_member
 from tests.pages import signed_in, text_of
-from usage.exchanges import store_exchanges
+from tests.usage.exchanges import ANSWERED, ASKED, keep
 from usage.models import StoredExchange
 from usage.prompt_storage import delete_stored_prompts, read_stored, set_prompt_storage
-from usage.records import ExchangeRecord, microseconds_of, uuid7
 from usage.tasks import forget_exchanges
 
 STORAGE, DELETION, SETTINGS = (f"/w/acme/settings/{page}" for page in ("prompts/", "prompts/delete/", ""))
@@ -30,28 +26,6 @@ def owner(alice: User) -> Client:
 @pytest.fixture
 def storing(workspace: Workspace, alice: User) -> Workspace:
     return set_prompt_storage(workspace, store=True, retention_days=7, actor=alice)
-
-
-def keep(workspace: Workspace, *, days_ago: float = 0, request_id: str = "") -> StoredExchange:
-    """Store an exchange as a gateway would."""
-    sealer, attempt = load_sealers()[workspace.pk], uuid7()
-    request_id = request_id or uuid4().hex
-    at = timezone.now() - timedelta(days=days_ago)
-    record = ExchangeRecord(
-        attempt=attempt,
-        request_id=request_id,
-        workspace=workspace.pk,
-        gateway_key=None,
-        prompt_key=sealer.key_id,
-        at_us=microseconds_of(at),
-        expires_at_us=microseconds_of(at + timedelta(days=sealer.retention_days)),
-        sealed_request=sealer.seal(Side.REQUEST, b"a question", request_id=request_id, attempt=attempt),
-        sealed_answer=sealer.seal(Side.ANSWER, b"an answer", request_id=request_id, attempt=attempt),
-        request_bytes=10,
-        answer_bytes=9,
-    )
-    assert store_exchanges([record]) == 1
-    return StoredExchange.objects.get(pk=attempt)
 
 
 def test_nothing_is_stored_unless_it_is_switched_on(workspace: Workspace, owner: Client) -> None:
@@ -139,7 +113,7 @@ def test_deletion_leaves_other_tenants_alone(storing: Workspace, other_workspace
     delete_stored_prompts(storing, actor=None)
 
     assert StoredExchange.objects.get() == theirs
-    assert read_stored(theirs, other_workspace, actor=None).request == b"a question"
+    assert read_stored(theirs, other_workspace, actor=None).request == ASKED
 
 
 def test_deletion_is_offered_only_where_there_is_something(owner: Client, storing: Workspace) -> None:
@@ -188,7 +162,7 @@ def test_reading_one_is_audited(storing: Workspace, alice: User) -> None:
 
     exchange = read_stored(stored, storing, actor=alice)
 
-    assert (exchange.request, exchange.answer) == (b"a question", b"an answer")
+    assert (exchange.request, exchange.answer) == (ASKED, ANSWERED)
     event = AuditEvent.objects.get(action="prompt.read")
     assert (event.actor, event.after) == (alice.email, {"request": stored.request_id})
 
