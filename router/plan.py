@@ -138,7 +138,7 @@ class _Planner:
             raise self._outside_regions(next(iter(each for candidates in usable for each in candidates)))
         ordered = [
             msgspec.structs.replace(candidate, leg=number) if number else candidate
-            for number, candidates in enumerate(filter(None, allowed))
+            for number, candidates in enumerate(allowed)
             for candidate in candidates
         ]
         if len(ordered) > 1:
@@ -155,8 +155,10 @@ class _Planner:
             arms = [(arm.model, arm.model, arm.weight) for arm in options.load_balancer]
             names = by_preference(arms, self._the_conversation())
             offered = [self._find(name, "load_balancer") for name in names]
-            # One arm answers; the next one stands in only where the workspace has no key for it.
-            return next(([each] for each in offered if self._usable(each)), offered[:1])
+            # One arm answers; the next one stands in only where no key, or no region, may serve it.
+            may_serve = (each for each in offered if self._may_serve(each))
+            has_keys = (each for each in offered if self._usable(each))
+            return [next(may_serve, None) or next(has_keys, offered[0])]
         model = self._asked.model
         if model.startswith(ROUTE_PREFIX):
             return self._legs_of_route(model)
@@ -288,6 +290,9 @@ class _Planner:
         return self._conversation
 
     # Which regions
+
+    def _may_serve(self, offered: Offered) -> bool:
+        return not all(map(self._forbids, self._usable(offered)))
 
     def _forbids(self, candidate: Candidate) -> str:
         """Return whose rule keeps ``candidate`` from being used, '' if none does."""

@@ -5,10 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from catalog.index import CatalogIndex
 from providers.base import Target
-from router.dialects.base import CallOptions, RequestRefused, Retry
+from router.dialects.base import CallOptions, RequestRefused, Retry, WeightedModel
 from router.plan import LONGEST_MODEL, MOST_KEPT, Asked, Plan, Plans
 from router.snapshot import GatewayKeyEntry, ProviderKeyEntry, Snapshot, VersionEntry, WorkspaceEntry
 
@@ -124,3 +125,27 @@ def test_endless_name_is_no_model(ask: Asking) -> None:
         ask(snapshot([version()]), model="claude-" + "x" * LONGEST_MODEL)
 
     assert refused.value.status == 404
+
+
+def test_fallback_is_told_as_one_where_nothing_can_call_the_model_itself(ask: Asking) -> None:
+    profile = "aws/arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc"
+
+    plan = ask(snapshot([version()]), model=profile, fallbacks=(MODEL,))
+
+    assert [candidate.leg for candidate in plan.candidates] == [1]
+
+
+def test_load_balancer_passes_over_arms_outside_the_regions(ask: Asking) -> None:
+    abroad, at_home = (f"aws/arn:aws:bedrock:{region}::foundation-model/x" for region in ("us-east-1", "eu-west-1"))
+    keys = [
+        ProviderKeyEntry(uuid4(), region, "aws", Target(settings={"region": region}), 0, 1, [version()])
+        for region in ("us-east-1", "eu-west-1")
+    ]
+    seen = replace(snapshot(), provider_keys={(WORKSPACE.id, "aws"): keys})
+    european = replace(KEY, allowed_regions=["eu"])
+
+    for weights in ((1_000.0, 0.001), (0.001, 1_000.0)):
+        arms = tuple(map(WeightedModel, (abroad, at_home), weights))
+        plan = ask(seen, model="ignored", key=european, load_balancer=arms)
+
+        assert [candidate.region for candidate in plan.candidates] == ["eu-west-1"]
