@@ -1,7 +1,19 @@
 """Say which efforts a model takes and whether it enforces a schema; let one name stand for offerings in two places."""
 
+from typing import Any
+
 import django.contrib.postgres.fields
 from django.db import migrations, models
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+
+IN_REGION = "regional"
+
+
+def give_each_place_a_name(apps: Any, schema_editor: Any) -> None:
+    """On the way back: a name stands for one offering again, until ``sync_catalog`` writes the names anew."""
+    in_region = apps.get_model("catalog", "Offering").objects.filter(region=IN_REGION)
+    in_region.update(model_string=Concat(F("model_string"), Value(f"@{IN_REGION}")))
 
 
 class Migration(migrations.Migration):
@@ -32,4 +44,5 @@ class Migration(migrations.Migration):
             "offering",
             models.UniqueConstraint(fields=["model_string", "region"], name="catalog_offering_one_name"),
         ),
+        migrations.RunPython(migrations.RunPython.noop, give_each_place_a_name),
     ]
