@@ -91,7 +91,8 @@ class KeyFilters:
         """Return the filters in a query string; what is not one of ours is left at its default."""
         status, sort = values.get("status", ""), values.get("sort", "")
         return cls(
-            query=values.get("q", "").strip()[:100],
+            # PostgreSQL's text holds no NUL, and refuses to be asked for one.
+            query=values.get("q", "").replace("\0", "").strip()[:100],
             status=status if status in cls.STATUSES else cls.status,
             sort=sort if sort.removeprefix("-") in cls.COLUMNS else cls.sort,
         )

@@ -103,6 +103,12 @@ def test_a_search_that_finds_nothing_offers_to_clear_it(owner: Client, workspace
     assert "Clear filters" in text_of(owner.get(LIST + "?q=nothing like that"))
 
 
+def test_a_search_for_what_no_text_holds_is_answered(owner: Client, workspace: Workspace) -> None:
+    make_gateway_key(workspace, name="support bot")
+
+    assert shown_names(owner, "?q=supp%00ort") == ["support bot"]
+
+
 def test_revoked_keys_are_shown_when_asked_for(owner: Client, workspace: Workspace) -> None:
     make_gateway_key(workspace, name="alive")
     ended = make_gateway_key(workspace, name="ended").key
