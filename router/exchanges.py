@@ -91,6 +91,7 @@ class ExchangeFolder:
     """Where sealed exchanges wait for the shipper. Any number of processes may keep, one takes."""
 
     def __init__(self, outbox: Path) -> None:
+        self.outbox = outbox
         self._directory = outbox / FOLDER
         self._warned_at = -_GAP_BETWEEN_WARNINGS_S
 
