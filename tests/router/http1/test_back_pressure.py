@@ -7,6 +7,7 @@ import os
 import pytest
 
 from router.http1 import MOST_BUFFERED
+from router.upstream import UpstreamFailed
 from tests.router.http1.answers import HEAD
 from tests.router.http1.conftest import Bench, Certificates, Talk
 
@@ -63,3 +64,20 @@ async def test_a_connection_that_was_held_back_serves_again(bench: Bench) -> Non
         assert await answer.read() == body
         answer.close()
     assert len(peer.talks) == 1
+
+
+async def test_what_was_held_back_is_read_though_the_connection_is_gone(bench: Bench) -> None:
+    async def send_much(talk: Talk) -> None:
+        await talk.answer(HEAD + b"content-length: %d\r\n\r\n" % (PIECES * len(PIECE)) + PIECE * PIECES)
+
+    peer = await bench.peer(send_much)
+    answer = await bench.ask(peer)
+    while not answer._connection._is_reading_paused:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+    await bench.client.close()
+
+    assert len(await answer.next_chunk()) > MOST_BUFFERED
+    with pytest.raises(UpstreamFailed):
+        await answer.next_chunk()
+    answer.close()
