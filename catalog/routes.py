@@ -96,9 +96,15 @@ def edit_route(route: Route, spec: RouteSpec, *, actor: Actor | None) -> Route:
 
 @transaction.atomic
 def delete_route(route: Route, *, actor: Actor | None) -> None:
-    """Delete ``route``: whoever asks for it a second later is told that it is not there. Its usage stays."""
-    record_event(actor, "route.delete", route, workspace=route.workspace, before=spec_of(route).as_dict())
-    route.delete()
+    """Delete ``route``: whoever asks for it a second later is told that it is not there. Its usage stays.
+
+    Safe to repeat.
+    """
+    found = Route.objects.select_for_update(of=("self",)).select_related("workspace").filter(pk=route.pk).first()
+    if found is None:
+        return
+    record_event(actor, "route.delete", found, workspace=found.workspace, before=spec_of(found).as_dict())
+    found.delete()
 
 
 def _write(route: Route, spec: RouteSpec) -> None:

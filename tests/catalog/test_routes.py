@@ -20,7 +20,7 @@ from catalog.routes import (
 )
 from catalog.services import sync_catalog
 from teams.models import AuditEvent, User, Workspace
-from tests.concurrency import run_together
+from tests.concurrency import run_overtaken, run_together
 
 SONNET, OPUS = "anthropic/claude-sonnet-4-6", "anthropic/claude-opus-4-6"
 ON_AWS = "aws/anthropic/claude-sonnet-4-6"
@@ -168,6 +168,30 @@ def test_a_deleted_route_is_gone_with_its_targets(workspace: Workspace) -> None:
 
     assert not Route.objects.exists()
     assert not RouteTarget.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_is_deleted_with_the_targets_it_gets_meanwhile(workspace: Workspace) -> None:
+    route = create_route(workspace, SPEC, actor=None)
+
+    raised = run_overtaken(
+        lambda: delete_route(route, actor=None),
+        lambda: edit_route(route, WEIGHTED, actor=None),
+    )
+
+    assert raised == []
+    assert not RouteTarget.objects.exists()
+    assert AuditEvent.objects.get(action="route.delete").before["retries"] == WEIGHTED.retries
+
+
+def test_a_route_is_deleted_once(workspace: Workspace) -> None:
+    route = create_route(workspace, SPEC, actor=None)
+    again = Route.objects.get()
+
+    delete_route(route, actor=None)
+    delete_route(again, actor=None)
+
+    assert AuditEvent.objects.filter(action="route.delete").count() == 1
 
 
 @pytest.mark.parametrize("spec", [WEIGHTED, replace(SPEC, targets=SPEC.targets[:1])])
