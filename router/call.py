@@ -360,17 +360,17 @@ class Call:
         attempt.settle_stream(error_code)
         if not self._has_begun_answer:
             await self._start(upstream.status, b"text/event-stream", reply_headers(upstream.headers))
-        await self._end_stream(renderer, broke_off=broke_off)
+        await self._end_stream(attempt, renderer, broke_off=broke_off)
         return None
 
-    async def _end_stream(self, renderer: StreamRenderer | None, *, broke_off: bool) -> None:
-        end = b""
-        if renderer is not None:
-            end = (
-                renderer.fail("provider_error", "The provider broke the answer off.")
-                if broke_off
-                else renderer.finish()
-            )
+    async def _end_stream(self, attempt: Attempt, renderer: StreamRenderer | None, *, broke_off: bool) -> None:
+        end = renderer.finish() if renderer is not None and not broke_off else b""
+        if broke_off:
+            # A stream that passes as it is would end like a whole one; its client must hear that it is not.
+            telling = renderer or self.request.dialect.stream_renderer(self._reply_context(attempt.candidate))
+            end = telling.fail("provider_error", "The provider broke the answer off.")
+            if renderer is None and not self._is_at_boundary:
+                end = b"\n\n" + end
         await self._send({"type": "http.response.body", "body": end, "more_body": False})
         self.is_answered = True
 

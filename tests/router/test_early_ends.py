@@ -15,7 +15,7 @@ from router.upstream import Timeouts
 from simulator.aws_keys import make_access_key
 from simulator.eventstream import encode_frame
 from tests.router.conftest import Rig, message_body, stub, wait_for
-from tests.stub import Reply
+from tests.stub import Reply, Seen, answer_counted
 
 __all__ = ["stub"]
 
@@ -83,6 +83,15 @@ def test_client_may_shorten_the_time_and_not_lengthen_it() -> None:
         parsed = ParsedRequest("m", False, CallOptions(timeout_ms=asked_ms), {})
 
         assert limits_of(parsed, limits).whole == whole
+
+
+def test_native_client_hears_that_a_stream_broke_off(rig: Rig) -> None:
+    whole = answer_counted(Seen("POST", "/v1/messages", {}, b'{"model":"m","stream":true}', "req_1"))
+    rig.stub.replies.append(replace(whole, cut_after=sum(whole.chunk_sizes[:4])))
+
+    *_, last, end = rig.messages(stream=True).text.split("\n\n")
+
+    assert (last.partition("\n")[0], end) == ("event: error", "")
 
 
 def test_exception_that_begins_bedrocks_stream_reaches_native_clients_as_events(rig: Rig) -> None:
