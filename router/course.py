@@ -1,8 +1,8 @@
 """What to try next after an attempt has failed: the same again, another key, another model, or nothing. Pure.
 
 A refused key or a used-up rate limit goes to the next key of the same model; a failing upstream is tried again as often
-as was asked for, with waits that double and scatter; then comes the next model. A request that is wrong is wrong
-everywhere, so nothing follows it.
+as was asked for, with waits that double and scatter; then comes a key of another place, then the next model. A request
+that is wrong is wrong everywhere, so nothing follows it.
 """
 
 import random
@@ -32,6 +32,7 @@ _NEXT_KEY: Final = frozenset(
         Outcome.MISCONFIGURED,
     ]
 )
+UPSTREAM_FAILED: Final = frozenset([Outcome.TIMEOUT, Outcome.OVERLOADED, Outcome.PROVIDER_ERROR, Outcome.UNREACHABLE])
 _NOTHING_HELPS: Final = frozenset([Outcome.INVALID_REQUEST])
 
 
@@ -79,6 +80,8 @@ class Course:
             if wait_s is not None:
                 self._retries += 1
                 return Next(self.current, wait_s)
+        if failed.outcome in UPSTREAM_FAILED and self._go_to_another_place():
+            return Next(self.current)
         if self._fallback_on_codes and failed.status not in self._fallback_on_codes:
             return None
         return Next(self.current) if self._go_to_next_leg() else None
@@ -104,6 +107,18 @@ class Course:
                 return True
         return False
 
+    def _go_to_another_place(self) -> bool:
+        """Go on to a key whose calls lead elsewhere: where one fails, its neighbours of the same address do too."""
+        tried = self.current
+        for candidate in self._left[1:]:
+            if candidate.leg != tried.leg:
+                return False
+            if _place_of(candidate) != _place_of(tried):
+                self._left.remove(candidate)
+                self._left, self._retries = [candidate, *self._left[1:]], 0
+                return True
+        return False
+
     def _go_to_next_leg(self) -> bool:
         leg = self.current.leg
         self._left = [candidate for candidate in self._left if candidate.leg != leg]
@@ -119,3 +134,8 @@ class Course:
         if failed.retry_after_s > LONGEST_RETRY_AFTER_S:
             return None
         return max(wait_s, failed.retry_after_s)
+
+
+def _place_of(candidate: Candidate) -> tuple[str, str]:
+    settings = candidate.key.target.settings
+    return candidate.key.target.origin, settings.get("region") or settings.get("location", "")

@@ -11,13 +11,13 @@ from typing import Final
 from uuid import UUID
 
 from providers.base import Outcome
+from router.course import UPSTREAM_FAILED
 from router.plan import Candidate
 from router.snapshot import KeyName
 from usage.records import SetAsideRecord
 
 _KEY_REFUSED: Final = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
 _MODEL_REFUSED: Final = frozenset([Outcome.NO_PERMISSION, Outcome.MODEL_NOT_AVAILABLE])
-UPSTREAM_FAILED: Final = frozenset([Outcome.TIMEOUT, Outcome.OVERLOADED, Outcome.PROVIDER_ERROR, Outcome.UNREACHABLE])
 
 SET_ASIDE_S: Final = 60.0
 LONGEST_SET_ASIDE_S: Final = 900.0

@@ -311,6 +311,8 @@ class _Planner:
         allowed = ", ".join(next(regions for name, regions in self._rules() if name == owner))
         region = candidate.region or "no region that its provider names"
         message = f"{candidate.offered.model_string} is served in {region}; {owner} allows only {allowed}."
+        if candidate.region == "global":
+            message += " Ask for an offering of a region, or let the provider key call by its own (AI Gateway > BYOK)."
         return RequestRefused(message, param="model", status=403, code="region_not_allowed")
 
     def _no_key(self, offered: Offered) -> RequestRefused:

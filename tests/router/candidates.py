@@ -10,9 +10,11 @@ from router.snapshot import ProviderKeyEntry, VersionEntry
 _NAMESPACE = UUID(int=0)
 
 
-def candidate(key: str = "one", *, model: str = "claude-sonnet-4-6", leg: int = 0, version: int = 1) -> Candidate:
+def candidate(
+    key: str = "one", *, model: str = "claude-sonnet-4-6", leg: int = 0, version: int = 1, origin: str = "https://here"
+) -> Candidate:
     """Return a candidate of Anthropic's that the catalog seems to know."""
-    entry = ProviderKeyEntry(uuid5(_NAMESPACE, key), key, "anthropic", Target("https://here"), 0, 1, [])
+    entry = ProviderKeyEntry(uuid5(_NAMESPACE, key), key, "anthropic", Target(origin), 0, 1, [])
     offered = Offered("anthropic", PROVIDER_APIS["anthropic"], model, model, KNOWN)
     return Candidate(offered, entry, VersionEntry(version, b"", b"", None, None), "", leg)  # type: ignore[arg-type]
 

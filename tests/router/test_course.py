@@ -48,6 +48,16 @@ def test_next_model_comes_when_the_retries_are_used_up() -> None:
     assert (following.candidate, following.wait_s) == (OTHER, 0)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.UNREACHABLE, Outcome.TIMEOUT, Outcome.OVERLOADED, Outcome.PROVIDER_ERROR])
+def test_failing_upstream_gives_way_to_a_key_of_another_place(outcome: Outcome) -> None:
+    elsewhere = candidate("two", origin="https://there")
+
+    following = course(ONE, TWO, elsewhere, OTHER).after(Failed(outcome, 503))
+
+    assert following is not None
+    assert following.candidate == elsewhere
+
+
 def test_each_model_has_its_own_retries() -> None:
     way = course(ONE, OTHER, retry=1)
     tried = [following.candidate for _ in range(4) if (following := way.after(OVERLOADED))]
