@@ -80,7 +80,7 @@ def _in_search_result(block: Block, index: int) -> dict[str, Any]:
     content = block["content"]
     return {
         "type": "search_result_location",
-        "cited_text": content[0]["text"] if content else "",
+        "cited_text": content[0].get("text", "") if content else "",
         "source": block["source"],
         "title": block.get("title"),
         "search_result_index": index,

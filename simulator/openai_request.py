@@ -58,15 +58,15 @@ def chat_to_messages(body: Json, model: Model) -> dict[str, Any]:
         raise OpenAIRefusal("Invalid 'messages': empty array.", param="messages", code="empty_array")
     if "max_tokens" in body and model.efforts:
         raise unsupported("max_tokens", " Use 'max_completion_tokens' instead.")
-    chosen = body.get("response_format") or {}
-    kind = chosen.get("type") if isinstance(chosen, Mapping) else None
+    chosen = _object(body, "response_format")
+    kind = chosen.get("type")
     if kind == "json_object" and "json" not in json.dumps(turns).lower():
         raise _needs_the_word_json("messages", "response_format")
     asked = _common(body, model, limits=("max_completion_tokens", "max_tokens"))
     asked |= _turns([part for at, turn in enumerate(turns) for part in _chat_turn(turn, f"messages[{at}]")])
     asked |= _tools(body, [tool.get("function") for tool in _function_tools(body)])
     asked |= _thinking(model, body.get("reasoning_effort"), "reasoning_effort")
-    schema = (chosen.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+    schema = _object(chosen, "json_schema").get("schema") if kind == "json_schema" else None
     return asked | _output_format(asked, kind, schema, "response_format")
 
 
@@ -83,15 +83,15 @@ def responses_to_messages(body: Json, model: Model) -> dict[str, Any]:
     parts = [part for at, item in enumerate(items) for part in _item(item, f"input[{at}]")]
     if isinstance(body.get("instructions"), str):
         parts.insert(0, ("system", {"type": "text", "text": body["instructions"]}))
-    text = _object(body, "text").get("format") or {}
-    kind = text.get("type") if isinstance(text, Mapping) else None
+    chosen = _object(_object(body, "text"), "format")
+    kind = chosen.get("type")
     if kind == "json_object" and "json" not in json.dumps(given).lower():
         raise _needs_the_word_json("input", "text.format")
     asked = _common(body, model, limits=("max_output_tokens",))
     asked |= _turns(parts)
     asked |= _tools(body, _function_tools(body))
     asked |= _thinking(model, _object(body, "reasoning").get("effort"), "reasoning.effort")
-    return asked | _output_format(asked, kind, text.get("schema") if kind == "json_schema" else None, "text.format")
+    return asked | _output_format(asked, kind, chosen.get("schema") if kind == "json_schema" else None, "text.format")
 
 
 def _check_fields(body: Json, known: frozenset[str], model: Model) -> None:
@@ -165,7 +165,7 @@ def _chat_turn(turn: Any, place: str) -> Iterator[tuple[str, Json]]:
     yield from (_ranked(role, block) for block in _content(content, f"{place}.content"))
     if isinstance(turn.get("refusal"), str):
         yield "assistant", {"type": "text", "text": turn["refusal"]}
-    for call in turn.get("tool_calls") or ():
+    for call in _list(turn, "tool_calls", f"{place}.") if turn.get("tool_calls") else ():
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping):
             raise wrong_type(f"{place}.tool_calls", "an array of function calls")

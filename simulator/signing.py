@@ -11,7 +11,7 @@ _DIGEST_BYTES = 64
 
 def sign(thinking: str) -> str:
     """Return the signature of a thinking text, or what stands for the text where it is redacted."""
-    digest = hashlib.sha512(f"simulated thinking {thinking}".encode()).digest()
+    digest = hashlib.sha512(f"simulated thinking {thinking}".encode("utf-8", "surrogatepass")).digest()
     return _MARK + base64.b64encode(digest * 2).decode()
 
 

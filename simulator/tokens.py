@@ -5,7 +5,6 @@ prose comes to about 1.3 tokens a word. Pictures and documents cost what the pro
 """
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -101,7 +100,7 @@ def _count_document(block: Mapping[str, Any]) -> int:
 def _decoded(source: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(source["data"])
-    except binascii.Error:
+    except ValueError:
         return b""
 
 

@@ -28,7 +28,10 @@ _BLOCK_FIELDS: Mapping[str, Mapping[str, type]] = {
     "search_result": {"source": str, "title": str, "content": list},
 }
 # Those that it may carry, with theirs.
-_OPTIONAL_FIELDS: Mapping[str, Mapping[str, type]] = {"document": {"title": str, "context": str}}
+_OPTIONAL_FIELDS: Mapping[str, Mapping[str, type]] = {
+    "document": {"title": str, "context": str, "citations": dict},
+    "search_result": {"citations": dict},
+}
 _SOURCE_FIELDS: Mapping[str, Mapping[str, type]] = {
     "base64": {"media_type": str, "data": str},
     "url": {"url": str},
@@ -217,6 +220,8 @@ def _check_source(source: Mapping[str, Any], place: str) -> None:
     if kind == "url" and not source["url"].startswith(("https://", "http://")):
         raise invalid(f"{place}: Only HTTPS URLs are supported.")
     if kind == "content":
+        if source.get("content") is None:
+            raise invalid(f"{place}.content.content: Field required")
         _check_result_content(source.get("content"), f"{place}.content.content")
 
 
