@@ -6,10 +6,11 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``what`` happened, and what to ``do`` about it."""
+    """``what`` happened, and what to ``do`` about it; ``is_lasting`` if it stays so until somebody does."""
 
     what: str
     do: str
+    is_lasting: bool = False
 
 
 class Reached(StrEnum):
@@ -25,6 +26,7 @@ _EXPLANATIONS: dict[str, Explanation] = {
         "The provider refused our key.",
         "Check the provider key under BYOK: its permissions and credit, or rotate it if it was revoked. "
         "Until then it is set aside and other keys go first.",
+        is_lasting=True,
     ),
     "model_not_found": Explanation(
         "There is no such model.", "Look up the model's string on the Models page and check its spelling."

@@ -77,12 +77,12 @@ def request_context(entries: Sequence[LoggedRequest], now: datetime) -> dict[str
         "lines": _lines(logged, timeline.bars),
         "cards": _usage_cards([attempt for attempt in attempts if attempt.has_usage]),
         "is_one_card": sum(attempt.has_usage for attempt in attempts) == 1,
-        "without_usage": [(attempt, usage_words(attempt)) for attempt in attempts if not attempt.has_usage],
         "cost_usd": usd(sum(attempt.cost_nano for attempt in attempts)),
         "is_cost_known": all(attempt.has_usage or attempt.certainty == "exact" for attempt in attempts),
         "has_cost": any(attempt.has_usage for attempt in attempts),
         "is_unpriced": any(attempt.is_unpriced for attempt in attempts),
         "is_live": is_live(attempts, now),
+        "is_over": is_over(attempts),
     }
 
 
@@ -91,8 +91,13 @@ def is_live(attempts: Sequence[Attempt], now: datetime) -> bool:
     if not attempts or now - attempts[-1].started_at > FOLLOWED_AT_MOST:
         return False
     ends = [attempt.ended_at for attempt in attempts if attempt.ended_at]
-    is_over = any(attempt.final for attempt in attempts) and len(ends) == len(attempts)
-    return not is_over or now - max(ends) < FOLLOWED_AFTER_END
+    return not is_over(attempts) or now - max(ends) < FOLLOWED_AFTER_END
+
+
+def is_over(attempts: Sequence[Attempt]) -> bool:
+    """Whether every attempt has ended and one of them was the last."""
+    has_last = not attempts or any(attempt.final for attempt in attempts)
+    return has_last and all(attempt.ended_at for attempt in attempts)
 
 
 def _lines(logged: Sequence[LoggedRequest], bars: Sequence[Bar]) -> list[AttemptLine]:

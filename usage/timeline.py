@@ -20,6 +20,7 @@ class Phase(StrEnum):
     ANSWER = "answer"
     FIRST_TOKEN = "first-token"  # noqa: S105  # a phase, not a password
     REST = "rest"
+    CALL = "call"
 
     @property
     def label(self) -> str:
@@ -32,6 +33,7 @@ _LABELS = {
     Phase.ANSWER: "Until the answer began",
     Phase.FIRST_TOKEN: "Until the first token",
     Phase.REST: "Until the last token",
+    Phase.CALL: "The call as a whole",
 }
 
 
@@ -136,9 +138,10 @@ def _spans(attempt: Attempt, free_at: int, offset: int, now: datetime) -> list[t
 
 
 def _last_phase(attempt: Attempt) -> Phase:
-    """Return what an attempt does after the last thing known of it: only then is it writing."""
+    """Return what an attempt does after the last thing known of it: only where its answer began is it writing."""
     if attempt.ttft_ms is None and attempt.first_byte_ms is None:
-        return Phase.ANSWER
+        # One that failed never got further; of one in flight, or that an older gateway made, nobody knows.
+        return Phase.ANSWER if attempt.error_code else Phase.CALL
     return Phase.FIRST_TOKEN if attempt.ttft_ms is None and attempt.stream else Phase.REST
 
 

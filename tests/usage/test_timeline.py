@@ -48,7 +48,11 @@ def test_phases_follow_each_other_from_arrival_to_the_last_token() -> None:
         ({"queue_ms": None}, [Phase.CONNECT, Phase.ANSWER, Phase.FIRST_TOKEN, Phase.REST]),
         ({"stream": False, "ttft_ms": None}, [Phase.WAIT, Phase.CONNECT, Phase.ANSWER, Phase.REST]),
         ({"ttft_ms": None}, [Phase.WAIT, Phase.CONNECT, Phase.ANSWER, Phase.FIRST_TOKEN]),
-        ({"connect_ms": None, "first_byte_ms": None, "ttft_ms": None}, [Phase.WAIT, Phase.ANSWER]),
+        ({"connect_ms": None, "first_byte_ms": None, "ttft_ms": None}, [Phase.WAIT, Phase.CALL]),
+        (
+            {"error_code": "provider_timeout", "connect_ms": None, "first_byte_ms": None, "ttft_ms": None},
+            [Phase.WAIT, Phase.ANSWER],
+        ),
         (dict.fromkeys(("connect_ms", "first_byte_ms", "ttft_ms", "latency_ms", "queue_ms")), []),
     ],
 )
@@ -85,7 +89,7 @@ def test_attempt_in_flight_reaches_to_now() -> None:
 
     [found] = phases(opened, now_ms=3000)
 
-    assert found == [(Phase.WAIT, 0, 5), (Phase.ANSWER, 5, 3005)]
+    assert found == [(Phase.WAIT, 0, 5), (Phase.CALL, 5, 3005)]
 
 
 def test_clock_that_was_set_back_makes_no_negative_time() -> None:
@@ -113,7 +117,7 @@ def test_every_phase_is_seen_and_none_leaves_the_axis() -> None:
 def test_legend_names_what_occurs() -> None:
     timeline = timeline_of([attempt(connect_ms=0), attempt(queue_ms=500)], NOON)
 
-    assert timeline.phases == list(Phase)
+    assert timeline.phases == [phase for phase in Phase if phase != Phase.CALL]
 
 
 def test_request_without_attempts_has_no_bars() -> None:
