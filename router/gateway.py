@@ -122,12 +122,18 @@ class Gateway:
         # One look at all calls, now and then, costs less than a timer for each.
         while True:
             await asyncio.sleep(WATCH_AFTER_S)
-            now = time.monotonic()
-            self.bodies.end_slow(now)
-            for carried in list(self._carried.values()):
-                if carried.watching is None and carried.begun < now - WATCH_AFTER_S:
-                    carried.watching = asyncio.create_task(carried.watch())
-                await carried.call.ping(now, after_s=settings.PING_AFTER_S)
+            try:
+                await self._look_at_calls(time.monotonic())
+            except Exception:
+                # Without this task nobody would notice clients that leave, for as long as the process lives.
+                logger.exception("A look at the calls under way failed")
+
+    async def _look_at_calls(self, now: float) -> None:
+        self.bodies.end_slow(now)
+        for carried in list(self._carried.values()):
+            if carried.watching is None and carried.begun < now - WATCH_AFTER_S:
+                carried.watching = asyncio.create_task(carried.watch())
+            await carried.call.ping(now, after_s=settings.PING_AFTER_S)
 
     def _take_over(self, snapshot: Snapshot) -> None:
         self.health.sync(snapshot.set_asides)

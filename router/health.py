@@ -16,6 +16,9 @@ from router.plan import Candidate
 from router.snapshot import KeyName
 from usage.records import SetAsideRecord
 
+# (workspace, provider, address or region, the provider's id of the model)
+UpstreamName = tuple[UUID, str, str, str]
+
 _KEY_REFUSED: Final = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
 _MODEL_REFUSED: Final = frozenset([Outcome.NO_PERMISSION, Outcome.MODEL_NOT_AVAILABLE])
 
@@ -64,7 +67,7 @@ class Health:
     def __init__(self, tell: Callable[[SetAsideRecord], None]) -> None:
         self._tell = tell
         self._rests: dict[KeyName, _Rest] = {}
-        self._circuits: dict[tuple[str, str, str], _Circuit] = {}
+        self._circuits: dict[UpstreamName, _Circuit] = {}
         self._accounts: dict[tuple[UUID, int], str] = {}
 
     def is_fresh(self, candidate: Candidate, now: float) -> bool:
@@ -155,7 +158,7 @@ class Health:
             rest.is_told = True
             self._tell(SetAsideRecord(*name, outcome, detail, round(rest.until * 1_000_000)))
 
-    def _count_failure(self, upstream: tuple[str, str, str], now: float) -> None:
+    def _count_failure(self, upstream: UpstreamName, now: float) -> None:
         _make_room(self._circuits)
         circuit = self._circuits.setdefault(upstream, _Circuit())
         if not circuit.until and circuit.failed_at + FAILURES_WITHIN_S < now:
@@ -171,11 +174,13 @@ def _names_of(candidate: Candidate) -> tuple[KeyName, KeyName]:
     return (key, number, ""), (key, number, candidate.offered.upstream_id)
 
 
-def _upstream_of(candidate: Candidate) -> tuple[str, str, str]:
-    return candidate.offered.provider, candidate.key.target.origin or candidate.region, candidate.offered.upstream_id
+def _upstream_of(candidate: Candidate) -> UpstreamName:
+    # Within a workspace: nobody may shut others off, not even by failing again and again.
+    offered, key = candidate.offered, candidate.key
+    return key.workspace, offered.provider, key.target.origin or candidate.region, offered.upstream_id
 
 
-def _make_room(names: dict[KeyName, _Rest] | dict[tuple[str, str, str], _Circuit]) -> None:
+def _make_room(names: dict[KeyName, _Rest] | dict[UpstreamName, _Circuit]) -> None:
     if len(names) >= MOST_NAMES:
         oldest: Iterable[object] = list(names)[: MOST_NAMES // 10]
         for name in oldest:

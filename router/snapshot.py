@@ -36,6 +36,7 @@ T = TypeVar("T")
 CHANNEL = "orqadmin_snapshot"
 POLL_S = 10.0
 RECONNECT_S = 1.0
+GATHER_S = 0.1
 
 
 # A provider key's version, for the upstream's id of a model; an empty model means all.
@@ -97,6 +98,7 @@ class ProviderKeyEntry(msgspec.Struct, frozen=True):
     """A provider key in use, its version in use first and its fallbacks after."""
 
     id: UUID
+    workspace: UUID
     name: str
     provider: str
     target: Target
@@ -179,6 +181,9 @@ class SnapshotHolder:
             changed = False
             async for _ in listening.notifies(timeout=POLL_S, stop_after=1):
                 changed = True
+            if changed:
+                # One change seldom comes alone, and a reload is work for all.
+                await asyncio.sleep(GATHER_S)
             if changed or await self._has_moved():
                 await self.reload()
 
@@ -259,7 +264,14 @@ def _load_provider_keys() -> dict[tuple[UUID, str], list[ProviderKeyEntry]]:
     for key, entries in by_key.items():
         keys[key.workspace_id, key.provider].append(
             ProviderKeyEntry(
-                key.pk, key.name, key.provider, Target(key.url, key.settings), key.order, key.weight, entries
+                key.pk,
+                key.workspace_id,
+                key.name,
+                key.provider,
+                Target(key.url, key.settings),
+                key.order,
+                key.weight,
+                entries,
             )
         )
     return dict(keys)

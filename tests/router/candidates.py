@@ -14,7 +14,7 @@ def candidate(
     key: str = "one", *, model: str = "claude-sonnet-4-6", leg: int = 0, version: int = 1, origin: str = "https://here"
 ) -> Candidate:
     """Return a candidate of Anthropic's that the catalog seems to know."""
-    entry = ProviderKeyEntry(uuid5(_NAMESPACE, key), key, "anthropic", Target(origin), 0, 1, [])
+    entry = ProviderKeyEntry(uuid5(_NAMESPACE, key), _NAMESPACE, key, "anthropic", Target(origin), 0, 1, [])
     offered = Offered("anthropic", PROVIDER_APIS["anthropic"], model, model, KNOWN)
     return Candidate(offered, entry, VersionEntry(version, b"", b"", None, None), "", leg)  # type: ignore[arg-type]
 

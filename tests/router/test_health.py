@@ -1,5 +1,8 @@
 """Which keys and upstreams are left alone, for how long, and how they come back."""
 
+from uuid import uuid4
+
+import msgspec
 import pytest
 
 from providers.base import Outcome
@@ -133,6 +136,15 @@ def test_circuit_opens_on_repeated_failures_and_closes_by_a_probe(seen: Health, 
     assert not seen.is_fresh(OTHER_KEY, opened + OPEN_S)
     seen.note_success(KEY)
     assert seen.is_fresh(OTHER_KEY, opened + OPEN_S)
+
+
+def test_circuit_of_one_workspace_is_not_anothers(seen: Health) -> None:
+    other = msgspec.structs.replace(KEY, key=msgspec.structs.replace(KEY.key, workspace=uuid4()))
+    for _ in range(FAILURES_TO_OPEN):
+        seen.note_failure(KEY, Outcome.OVERLOADED, 100)
+
+    assert not seen.is_fresh(KEY, 101)
+    assert seen.is_fresh(other, 101)
 
 
 def test_circuit_that_fails_its_probe_stays_open_longer(seen: Health) -> None:

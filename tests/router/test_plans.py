@@ -26,7 +26,7 @@ def version(number: int = 1, until: float | None = None) -> VersionEntry:
 def snapshot(*keys: Sequence[VersionEntry]) -> Snapshot:
     """Return a snapshot with one provider key of Anthropic's for each list of versions."""
     entries = [
-        ProviderKeyEntry(uuid4(), f"key {number}", "anthropic", Target(), number, 1, versions)
+        ProviderKeyEntry(uuid4(), WORKSPACE.id, f"key {number}", "anthropic", Target(), number, 1, versions)
         for number, versions in enumerate(keys)
     ]
     provider_keys = {(WORKSPACE.id, "anthropic"): entries}
@@ -138,7 +138,7 @@ def test_fallback_is_told_as_one_where_nothing_can_call_the_model_itself(ask: As
 def test_load_balancer_passes_over_arms_outside_the_regions(ask: Asking) -> None:
     abroad, at_home = (f"aws/arn:aws:bedrock:{region}::foundation-model/x" for region in ("us-east-1", "eu-west-1"))
     keys = [
-        ProviderKeyEntry(uuid4(), region, "aws", Target(settings={"region": region}), 0, 1, [version()])
+        ProviderKeyEntry(uuid4(), WORKSPACE.id, region, "aws", Target(settings={"region": region}), 0, 1, [version()])
         for region in ("us-east-1", "eu-west-1")
     ]
     seen = replace(snapshot(), provider_keys={(WORKSPACE.id, "aws"): keys})
