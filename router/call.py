@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 # More of a model's name than the ledger keeps is not recorded.
 LONGEST_NAME: Final = 200
+# Clients of streams give up after 300 s in which they hear nothing.
+LONGEST_SILENCE_S: Final = 240.0
 # What pages show of a provider's message about a key.
 LONGEST_DETAIL: Final = 300
 # Which account a key belongs to, as Anthropic's replies say.
@@ -494,7 +496,12 @@ class Call:
 def limits_of(parsed: ParsedRequest, timeouts: Timeouts) -> Timeouts:
     """Return the limits for a request, whose client may have set a shorter one for the whole call."""
     whole_ms = parsed.options.timeout_ms
-    return msgspec.structs.replace(timeouts, whole=min(whole_ms / 1000, timeouts.whole)) if whole_ms else timeouts
+    if whole_ms:
+        timeouts = msgspec.structs.replace(timeouts, whole=min(whole_ms / 1000, timeouts.whole))
+    if parsed.stream and timeouts.first_byte > LONGEST_SILENCE_S:
+        # Until a stream has begun no ping can be sent, for another model may yet answer.
+        timeouts = msgspec.structs.replace(timeouts, first_byte=LONGEST_SILENCE_S)
+    return timeouts
 
 
 def _without_answer(error: UpstreamFailed) -> Failure:

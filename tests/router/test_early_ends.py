@@ -85,6 +85,13 @@ def test_client_may_shorten_the_time_and_not_lengthen_it() -> None:
         assert limits_of(parsed, limits).whole == whole
 
 
+def test_no_client_of_a_stream_waits_in_silence_until_it_gives_up() -> None:
+    limits = Timeouts(connect=5, first_byte=600, between_bytes=120, whole=3600)
+
+    assert limits_of(ParsedRequest("m", True, CallOptions(), {}), limits).first_byte < 300
+    assert limits_of(ParsedRequest("m", False, CallOptions(), {}), limits).first_byte == 600
+
+
 def test_native_client_hears_that_a_stream_broke_off(rig: Rig) -> None:
     whole = answer_counted(Seen("POST", "/v1/messages", {}, b'{"model":"m","stream":true}', "req_1"))
     rig.stub.replies.append(replace(whole, cut_after=sum(whole.chunk_sizes[:4])))
