@@ -9,8 +9,10 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +31,8 @@ FOLDER: Final = "exchanges"
 RESERVED_DISK_BYTES: Final = 256 * 1024 * 1024
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _SEALED, _UNFINISHED = ".sealed", ".new"
+# With a slow disk exchanges wait in memory, up to this much.
+MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 # A file that got no name within this time was being written by a process that died.
 _ABANDONED_AFTER_S: Final = 60.0
 _GAP_BETWEEN_WARNINGS_S: Final = 60.0
@@ -87,6 +91,39 @@ class ExchangeRecorder:
         return self._sealer.seal(side, plaintext, request_id=self._request_id, attempt=attempt)
 
 
+class ExchangeWriter:
+    """Leaves exchanges in ``folder`` from a thread of its own: the event loop does not wait for the disk."""
+
+    def __init__(self, folder: "ExchangeFolder") -> None:
+        self._folder = folder
+        # Its thread starts with the first exchange: most gateways never keep one.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="exchanges")
+        self._lock, self._waiting_bytes = Lock(), 0
+
+    def keep(self, record: ExchangeRecord) -> None:
+        """Have ``record`` left for the shipper. Never raises: what cannot be kept is let go."""
+        size = len(record.sealed_request) + len(record.sealed_answer)
+        with self._lock:
+            if self._waiting_bytes + size > MOST_WAITING_BYTES:
+                self._folder.warn("the disk is too slow")
+                return
+            self._waiting_bytes += size
+        try:
+            self._thread.submit(self._write, record, size)
+        except RuntimeError:
+            # A call that outlasts the gateway itself.
+            self._folder.warn("the gateway has stopped")
+
+    def close(self) -> None:
+        """Wait until all is written."""
+        self._thread.shutdown()
+
+    def _write(self, record: ExchangeRecord, size: int) -> None:
+        self._folder.keep(record)
+        with self._lock:
+            self._waiting_bytes -= size
+
+
 class ExchangeFolder:
     """Where sealed exchanges wait for the shipper. Any number of processes may keep, one takes."""
 
@@ -101,7 +138,7 @@ class ExchangeFolder:
         try:
             self._directory.mkdir(exist_ok=True, mode=0o700)
             if _free_bytes(self._directory) < RESERVED_DISK_BYTES:
-                self._warn("the disk is nearly full")
+                self.warn("the disk is nearly full")
                 return
             file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(file, "wb") as handle:
@@ -110,7 +147,7 @@ class ExchangeFolder:
         except OSError as error:
             with suppress(OSError):
                 unfinished.unlink()
-            self._warn(error.strerror or type(error).__name__)
+            self.warn(error.strerror or type(error).__name__)
 
     def batches(self, *, most_records: int = 100, most_bytes: int = 16 * LONGEST_SIDE) -> Iterator[list[Path]]:
         """Yield the files that wait now, the oldest first, in batches small enough to hold in memory."""
@@ -137,7 +174,8 @@ class ExchangeFolder:
         # Named by version-7 UUIDs, so in the order of their time.
         return sorted(self._directory.glob(f"*{_SEALED}"))
 
-    def _warn(self, reason: str) -> None:
+    def warn(self, reason: str) -> None:
+        """Say in the log, now and then, why exchanges are let go."""
         now = time.monotonic()
         if now - self._warned_at >= _GAP_BETWEEN_WARNINGS_S:
             self._warned_at = now

@@ -25,7 +25,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.exchanges import ExchangeFolder
+from router.exchanges import ExchangeFolder, ExchangeWriter
 from usage.records import AttemptOpened, AttemptSettled, ExchangeRecord, RefusalRecord, SetAsideRecord
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class OutboxWriter:
         self._directory, self._segment_bytes = directory, segment_bytes
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._lock = self._hold_lock()
-        self._exchanges = ExchangeFolder(directory)
+        self._exchanges = ExchangeWriter(ExchangeFolder(directory))
         self._log: mmap.mmap | None = None
         self._number, self._end = 0, 0
         self._flush_to_disk = flush_to_disk
@@ -96,6 +96,7 @@ class OutboxWriter:
 
     def close(self) -> None:
         """Give up the lock: the shipper then takes all that is left and removes the files."""
+        self._exchanges.close()
         if self._log is not None:
             self._log.close()
         os.close(self._lock)

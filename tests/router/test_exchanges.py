@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from keys.crypto import CannotOpen
 from keys.models import PromptKey
 from keys.prompts import PromptSealer, Side, ensure_prompt_key, forget_prompt_key, load_sealers, open_prompt_key
 from router import exchanges
-from router.exchanges import LONGEST_SIDE, ExchangeFolder, ExchangeRecorder
+from router.exchanges import LONGEST_SIDE, ExchangeFolder, ExchangeRecorder, ExchangeWriter
 from router.management.commands.ship_usage import ship
 from router.outbox import OutboxWriter
 from router.shipping import OutboxReader
@@ -45,10 +45,8 @@ def sealer(storing: Workspace) -> PromptSealer:
 
 
 @pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[OutboxWriter]:
-    writer = OutboxWriter(tmp_path)
-    yield writer
-    writer.close()
+def folder(tmp_path: Path) -> ExchangeFolder:
+    return ExchangeFolder(tmp_path)
 
 
 def recorded(sealer: PromptSealer, *chunks: bytes, request: bytes = CANARY, **fields: Any) -> ExchangeRecord:
@@ -66,8 +64,8 @@ def opened(sealer: PromptSealer, stored: StoredExchange) -> tuple[bytes, bytes]:
     )
 
 
-def test_exchange_is_stored_and_opens_again(sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path) -> None:
-    outbox.keep(recorded(sealer, REPLY[:7], REPLY[7:]))
+def test_exchange_is_stored_and_opens_again(sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path) -> None:
+    folder.keep(recorded(sealer, REPLY[:7], REPLY[7:]))
 
     ship(OutboxReader(tmp_path))
 
@@ -105,9 +103,9 @@ def test_what_goes_to_the_client_is_collected_unchanged(sealer: PromptSealer) ->
 
 
 def test_neither_files_nor_rows_hold_a_word_of_it(
-    sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox.keep(recorded(sealer, REPLY))
+    folder.keep(recorded(sealer, REPLY))
 
     [waiting] = [path for path in tmp_path.rglob("*") if path.suffix == ".sealed"]
     mode = waiting.stat().st_mode & 0o777
@@ -127,8 +125,8 @@ def test_neither_files_nor_rows_hold_a_word_of_it(
         assert canary.decode() not in caplog.text
 
 
-def test_long_side_is_cut_and_says_so(sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path) -> None:
-    outbox.keep(recorded(sealer, b"a" * LONGEST_SIDE, b"b", request=b"q" * (LONGEST_SIDE + 5)))
+def test_long_side_is_cut_and_says_so(sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path) -> None:
+    folder.keep(recorded(sealer, b"a" * LONGEST_SIDE, b"b", request=b"q" * (LONGEST_SIDE + 5)))
 
     ship(OutboxReader(tmp_path))
 
@@ -189,19 +187,19 @@ def test_unknown_master_key_stores_nothing_and_stops_nobody(
     assert "UnknownMasterKey" in caplog.text
 
 
-def test_repeat_changes_nothing(sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path) -> None:
+def test_repeat_changes_nothing(sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path) -> None:
     record = recorded(sealer, REPLY)
     for _ in range(2):
-        outbox.keep(record)
+        folder.keep(record)
         ship(OutboxReader(tmp_path))
 
     assert StoredExchange.objects.count() == 1
 
 
 def test_what_was_sealed_before_its_key_was_forgotten_is_dropped(
-    storing: Workspace, sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path
+    storing: Workspace, sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path
 ) -> None:
-    outbox.keep(recorded(sealer, REPLY))
+    folder.keep(recorded(sealer, REPLY))
     forget_prompt_key(storing)
     ensure_prompt_key(storing)
 
@@ -211,9 +209,9 @@ def test_what_was_sealed_before_its_key_was_forgotten_is_dropped(
     assert not list((tmp_path / exchanges.FOLDER).iterdir())
 
 
-def test_what_waited_too_long_is_dropped(sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path) -> None:
+def test_what_waited_too_long_is_dropped(sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path) -> None:
     yesterday = timezone.now() - timedelta(days=1)
-    outbox.keep(recorded(sealer, REPLY, expires_at_us=int(yesterday.timestamp() * 1_000_000)))
+    folder.keep(recorded(sealer, REPLY, expires_at_us=int(yesterday.timestamp() * 1_000_000)))
 
     ship(OutboxReader(tmp_path))
 
@@ -221,12 +219,12 @@ def test_what_waited_too_long_is_dropped(sealer: PromptSealer, outbox: OutboxWri
 
 
 def test_nearly_full_disk_lets_the_prompt_go(
-    sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     monkeypatch.setattr(exchanges, "RESERVED_DISK_BYTES", 2**62)
 
-    outbox.keep(recorded(sealer, REPLY))
-    outbox.keep(recorded(sealer, REPLY))
+    folder.keep(recorded(sealer, REPLY))
+    folder.keep(recorded(sealer, REPLY))
 
     assert not list((tmp_path / exchanges.FOLDER).iterdir())
     assert caplog.text.count("the disk is nearly full") == 1
@@ -255,8 +253,7 @@ def test_unfinished_file_of_a_dead_process_goes_in_time(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["new.new"]
 
 
-def test_batches_are_small_enough_for_the_memory(sealer: PromptSealer, tmp_path: Path) -> None:
-    folder = ExchangeFolder(tmp_path)
+def test_batches_are_small_enough_for_the_memory(sealer: PromptSealer, folder: ExchangeFolder) -> None:
     for _ in range(3):
         folder.keep(recorded(sealer, b"a" * 1000))
 
@@ -265,9 +262,9 @@ def test_batches_are_small_enough_for_the_memory(sealer: PromptSealer, tmp_path:
 
 
 def test_unreadable_file_holds_nobody_up(
-    sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox.keep(recorded(sealer, REPLY))
+    folder.keep(recorded(sealer, REPLY))
     (tmp_path / exchanges.FOLDER / "0.sealed").write_bytes(b"\xc1")
 
     ship(OutboxReader(tmp_path))
@@ -276,10 +273,48 @@ def test_unreadable_file_holds_nobody_up(
     assert "cannot be read" in caplog.text
 
 
-def test_record_the_table_refuses_holds_nobody_up(sealer: PromptSealer, outbox: OutboxWriter, tmp_path: Path) -> None:
-    outbox.keep(recorded(sealer, REPLY, request_id="x" * 41))
-    outbox.keep(recorded(sealer, REPLY))
+def test_record_the_table_refuses_holds_nobody_up(sealer: PromptSealer, folder: ExchangeFolder, tmp_path: Path) -> None:
+    folder.keep(recorded(sealer, REPLY, request_id="x" * 41))
+    folder.keep(recorded(sealer, REPLY))
 
     ship(OutboxReader(tmp_path))
 
     assert StoredExchange.objects.get().request_id == "a-request"
+
+
+def test_writer_of_the_outbox_leaves_all_behind_when_it_closes(sealer: PromptSealer, tmp_path: Path) -> None:
+    writer = OutboxWriter(tmp_path)
+    for _ in range(20):
+        writer.keep(recorded(sealer, REPLY))
+
+    writer.close()
+
+    assert sum(len(batch) for batch in ExchangeFolder(tmp_path).batches()) == 20
+
+
+def test_slow_disk_lets_prompts_go_before_they_fill_the_memory(
+    sealer: PromptSealer, folder: ExchangeFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(exchanges, "MOST_WAITING_BYTES", 1000)
+    is_free = threading.Event()
+    monkeypatch.setattr(folder, "keep", lambda record: is_free.wait(10))
+    writer = ExchangeWriter(folder)
+
+    for _ in range(3):
+        writer.keep(recorded(sealer, b"a" * 400))
+    is_free.set()
+    writer.close()
+
+    assert "the disk is too slow" in caplog.text
+    assert writer._waiting_bytes == 0
+
+
+def test_exchange_that_comes_too_late_is_let_go(
+    sealer: PromptSealer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = OutboxWriter(tmp_path)
+    writer.close()
+
+    writer.keep(recorded(sealer, REPLY))
+
+    assert "the gateway has stopped" in caplog.text

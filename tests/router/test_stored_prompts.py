@@ -110,6 +110,7 @@ def test_nothing_holds_a_word_of_it_in_plain_text(storing: Rig, caplog: pytest.L
     for path, body, streamed in CALLS.values():
         answer_with(storing, streamed=streamed)
         assert storing.post(path, body).status_code == 200
+        wait_for(lambda: any(storing.outbox.exchanges.batches()) or None)
         found += files_below(storing.outbox.exchanges.outbox)
     wait_for(lambda: (storing.ledger() and StoredExchange.objects.count() == len(CALLS)) or None)
 
