@@ -70,6 +70,8 @@ def paths(product: Product) -> dict[str, str]:
         "month": f"{here}/reports/{now.year}/{now.month}/",
         "settings": f"{here}/settings/",
         "rules for calls": f"{here}/settings/calls/",
+        "prompts and answers": f"{here}/settings/prompts/",
+        "delete stored prompts": f"{here}/settings/prompts/delete/",
         "account": "/account/",
         "password": "/accounts/password/change/",
         "not there": f"{here}/nothing/",
