@@ -12,6 +12,8 @@ from simulator.http import send_json, send_part, send_start, to_json, until_clie
 from simulator.stream import NetworkChunks
 
 _BREAKS_MIDWAY = frozenset({"cut", "broken", "endless", "stall_mid_stream", "error_mid_stream"})
+# Named, so that a test need not wait.
+_sleep = asyncio.sleep
 # How often an endless stream shows that it lives, unless the caller says otherwise.
 _ENDLESS_PAUSE_S = 0.1
 
@@ -39,7 +41,7 @@ async def send_whole(
 ) -> None:
     """Send ``value``, the reply in an API's own form, once the model had time to write it."""
     writing_s = reply.message["usage"]["output_tokens"] * engine.pace.token_s
-    await asyncio.sleep(_first_byte_s(engine, reply) + writing_s)
+    await _sleep(_first_byte_s(engine, reply) + writing_s)
     failure = reply.instructions.failure
     if failure == "error_mid_stream":
         raise overloaded()
@@ -65,13 +67,13 @@ async def send_stream(
     failure = reply.instructions.failure
     breaks_at = len(frames) // 2 if failure in _BREAKS_MIDWAY else len(frames)
     pause_s = engine.pace.token_s * reply.message["usage"]["output_tokens"] / len(frames)
-    await asyncio.sleep(_first_byte_s(engine, reply))
+    await _sleep(_first_byte_s(engine, reply))
     await send_start(call.send, 200, headers)
     network = NetworkChunks(reply.dice)
     for frame in frames[:breaks_at]:
         for chunk in network.push(frame):
             await send_part(call.send, chunk)
-        await asyncio.sleep(pause_s + reply.instructions.between_ms / 1_000)
+        await _sleep(pause_s + reply.instructions.between_ms / 1_000)
     await send_part(call.send, network.flush())
     match failure:
         case "cut":

@@ -149,7 +149,9 @@ async def test_a_key_is_required(client: Client, headers: dict[str, str], messag
 FAILURES = {
     "auth": (401, "authentication_error"),
     "credit": (400, "invalid_request_error"),
+    "billing": (402, "billing_error"),
     "permission": (403, "permission_error"),
+    "not_found": (404, "not_found_error"),
     "rate_limit": (429, "rate_limit_error"),
     "overloaded": (529, "overloaded_error"),
     "error": (500, "api_error"),
@@ -172,7 +174,9 @@ async def test_a_directive_makes_a_call_fail(client: Client, name: str) -> None:
 KEYS = {
     "sk-ant-sim-bad1": (401, "authentication_error"),
     "sk-ant-sim-acme-nocredit": (400, "invalid_request_error"),
+    "sk-ant-sim-acme-nobilling": (402, "billing_error"),
     "sk-ant-sim-acme-noaccess": (403, "permission_error"),
+    "sk-ant-sim-acme-nomodel": (404, "not_found_error"),
     "sk-ant-sim-acme-ratelimited": (429, "rate_limit_error"),
     "sk-ant-sim-acme-overloaded": (529, "overloaded_error"),
 }
