@@ -75,9 +75,9 @@ def wrong_value(param: str, value: object, supported: str) -> OpenAIRefusal:
     return OpenAIRefusal(message, param=param, code="invalid_value")
 
 
-def unsupported(param: str, hint: str = "") -> OpenAIRefusal:
+def unsupported(param: str) -> OpenAIRefusal:
     """Return the 400 for a parameter that the model does not have."""
-    message = f"Unsupported parameter: '{param}' is not supported with this model.{hint}"
+    message = f"Unsupported parameter: '{param}' is not supported with this model."
     return OpenAIRefusal(message, param=param, code="unsupported_parameter")
 
 

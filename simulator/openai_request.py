@@ -56,8 +56,6 @@ def chat_to_messages(body: Json, model: Model) -> dict[str, Any]:
     turns = _list(body, "messages", "")
     if not turns:
         raise OpenAIRefusal("Invalid 'messages': empty array.", param="messages", code="empty_array")
-    if "max_tokens" in body and model.efforts:
-        raise unsupported("max_tokens", " Use 'max_completion_tokens' instead.")
     chosen = _object(body, "response_format")
     kind = chosen.get("type")
     if kind == "json_object" and "json" not in json.dumps(turns).lower():

@@ -215,7 +215,6 @@ REFUSED = {
     ),
     "temperature": ({"temperature": 2.5}, "decimal_above_max_value", "temperature"),
     "zero tokens": ({"max_tokens": 0}, "integer_below_min_value", "max_tokens"),
-    "old limit": ({"model": "gpt-5", "max_tokens": 5}, "unsupported_parameter", "max_tokens"),
     "stop on reasoning": ({"model": "gpt-5", "stop": ["x"]}, "unsupported_parameter", "stop"),
     "effort": ({"model": "gpt-5", "reasoning_effort": "max"}, "unsupported_value", "reasoning_effort"),
     "no reasoning": ({"reasoning_effort": "low"}, "unsupported_parameter", "reasoning_effort"),
