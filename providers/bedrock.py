@@ -53,8 +53,9 @@ def shapes_at(target: Target) -> frozenset[Shape]:
 def build_request(call: ModelCall, target: Target) -> Outbound:
     """Return the POST of the call's body in the form that Bedrock takes.
 
-    ``model`` and ``stream`` leave the body, the client's betas and ``anthropic_version`` enter it. Raises WrongRegion
-    if the key's region cannot serve the model, NotTranslatable if no model can have such an id.
+    ``model`` and ``stream`` leave the body, the client's betas and ``anthropic_version`` enter it; its headers, which
+    are Anthropic's or nobody's, do not go on. Raises WrongRegion if the key's region cannot serve the model,
+    NotTranslatable if no model can have such an id.
     """
     region, model = _region_and_model(call, target)
     body = _invoke_body(call)
@@ -65,7 +66,7 @@ def build_request(call: ModelCall, target: Target) -> Outbound:
     # A colon stays as it is: whatever rewrites URLs on the way (yarl, httpx) would put it back, and the signature is
     # over the path as sent. The slash in an ARN must not separate.
     url = f"{_origin(target, 'bedrock-runtime', region)}/model/{quote(model, safe=':')}/{action}"
-    return Outbound("POST", url, {**_JSON_HEADERS, **_passed_on(call.headers)}, body, region)
+    return Outbound("POST", url, _JSON_HEADERS, body, region)
 
 
 def authorize(outbound: Outbound, secret: Secret) -> Mapping[str, str]:
@@ -155,11 +156,6 @@ def _region_and_model(call: ModelCall, target: Target) -> tuple[str, str]:
 
 def _origin(target: Target, service: str, region: str) -> str:
     return target.origin or f"https://{service}.{region}.amazonaws.com"
-
-
-def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    # The rest is Anthropic's or nobody's here: betas go into the body, the version has AWS's own form.
-    return {name: value for name, value in headers.items() if name == "accept-encoding"}
 
 
 def _invoke_body(call: ModelCall) -> bytes:

@@ -87,19 +87,17 @@ def test_betas_of_the_header_join_those_of_the_body(in_body: object, in_header: 
     assert sent.get("anthropic_beta") == expected
 
 
-def test_no_header_of_the_client_goes_on_but_its_encoding() -> None:
+def test_no_header_of_the_client_goes_on() -> None:
     headers = {
         "anthropic-version": "2023-06-01",
         "anthropic-beta": "a-1",
         "x-claude-code-session-id": "s",
         "accept": "text/event-stream",
-        "accept-encoding": "identity",
     }
 
     assert bedrock.build_request(_call(headers=headers), US).headers == {
         "content-type": "application/json",
         "accept": "application/json",
-        "accept-encoding": "identity",
     }
 
 
