@@ -51,6 +51,12 @@ class Product:
         with psycopg.connect(embedded.postgres_url(self.up.data_dir), connect_timeout=5) as connection:
             return connection.execute(statement).fetchall()  # type: ignore[arg-type]
 
+    def is_connected(self) -> bool | None:
+        """Whether the gateway knows both keys by now; it hears of them within a second."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        answer = httpx.get(f"{self.url}/v3/router/models", headers=headers, trust_env=False)
+        return bool(answer.is_success and answer.json()["data"]) or None
+
     def kill(self, words: str) -> None:
         pid = wait_for(lambda: self.up.pid_of(words))
         os.kill(pid, signal.SIGKILL)
@@ -126,6 +132,7 @@ def wait_for(look: Callable[[], T | None], *, timeout_s: float = 60) -> T:
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_ledger_has_each_attempt_once(product: Product, victim: str) -> None:
     wait_for(lambda: product.query("SELECT 1 FROM keys_testcall WHERE state = 'done'") or None)
+    wait_for(product.is_connected)
 
     asyncio.run(send_load(product, halfway=lambda: product.kill(VICTIMS[victim])))
 
