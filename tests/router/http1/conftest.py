@@ -5,6 +5,7 @@ import gc
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ class Talk:
 
     def reset(self) -> None:
         """End the connection the hard way, at once."""
-        self.writer.transport.abort()
+        # asyncio's own transport knows no loop any more once it has closed with something left to write (Python 3.11).
+        with suppress(AttributeError):
+            self.writer.transport.abort()
 
 
 Script = Callable[[Talk], Awaitable[None]]
