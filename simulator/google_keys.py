@@ -113,7 +113,7 @@ def make_token(email: str, *, expires_at: float) -> str:
 def account_of(token: str, *, now: float) -> str:
     """Return the account that ``token`` was made for, '' if it was not made here or has expired."""
     content, _, seal = token.removeprefix(_TOKEN_PREFIX).partition(".")
-    if not token.startswith(_TOKEN_PREFIX) or not hmac.compare_digest(seal, _seal(content)):
+    if not token.startswith(_TOKEN_PREFIX) or not hmac.compare_digest(seal.encode(), _seal(content).encode()):
         return ""
     email, expires_at = json.loads(_unbase64url(content))
     return email if now < expires_at else ""

@@ -63,9 +63,10 @@ KEY_ENDINGS = {
 _MOST_DIGITS = 9
 # What is made at once and held in memory has a bound; the length of an answer is bounded by its max_tokens.
 _MOST = {"searches": 64, "pings": 1_000}
-# It gives back nothing it has read, so that text which only begins like a directive takes no time.
+# Text which only begins like one of these takes no time: the first gives back nothing it has read, and the second reads
+# no further than to where another begins.
 _DIRECTIVE = re.compile(r"\[\[simulate:?\s*+([^\[\]]*+)\]\]")
-_CALL = re.compile(r"\[\[call:?\s+([\w-]+)\s+(\{.*?\})\s*\]\]", re.DOTALL)
+_CALL = re.compile(r"\[\[call:?\s+([\w-]+)\s+(\{(?:(?!\[\[call).)*?\})\s*\]\]", re.DOTALL)
 
 
 @dataclass(frozen=True)

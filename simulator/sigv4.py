@@ -72,7 +72,7 @@ def check_signature(call: Call, signature: Signature, secret: str, *, service: s
     request_hash = hashlib.sha256(canonical_request(call, signature.signed_headers, body_hash).encode()).hexdigest()
     to_sign = "\n".join((ALGORITHM, sent_at, signature.scope, request_hash))
     expected = hmac.new(_signing_key(secret, signature), to_sign.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, signature.value):
+    if not hmac.compare_digest(expected.encode(), signature.value.encode()):
         raise _refused(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details."

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anthropic
 import httpx
 import pytest
 from botocore.eventstream import ChecksumMismatch
@@ -271,7 +272,6 @@ async def test_an_unknown_operation_is_not_found(bedrock: Bedrock) -> None:
 
 
 def test_the_anthropic_sdk_reads_answers_and_streams(running: Running) -> None:
-    anthropic = pytest.importorskip("anthropic")
     asked = {"model": NEWEST, "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
     with anthropic.AnthropicBedrock(api_key=KEY, aws_region="us-east-1", base_url=running.origin) as sdk:
         message = sdk.messages.create(**asked)

@@ -21,6 +21,15 @@ def test_nobody_fills_the_memory_by_a_number(name: str, most: int) -> None:
     assert getattr(asked, name) == most
 
 
-@pytest.mark.parametrize("text", ["[[simulate" + " " * 200_000, "[[simulate " * 20_000])
+@pytest.mark.parametrize("text", ["[[simulate" + " " * 200_000, "[[simulate " * 20_000, "[[call a {" * 50_000])
 def test_what_only_begins_like_a_directive_stays(text: str) -> None:
     assert without_directives(text) == text
+
+
+def test_a_call_is_read_whatever_lists_it_holds_and_half_a_one_before_it_is_text() -> None:
+    text = 'Do [[call: Half {"a": 1 [[call: Read {"lists": [[1], [2]]} ]] now'
+
+    [call] = read_instructions(header="", text=text, key_words="").calls
+
+    assert (call.tool, call.input) == ("Read", {"lists": [[1], [2]]})
+    assert without_directives(text) == 'Do [[call: Half {"a": 1  now'

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anthropic
 import httpx
 import pytest
 
@@ -270,7 +271,6 @@ def test_a_real_socket_carries_a_whole_stream(running: Running) -> None:
 
 
 def test_the_anthropic_sdk_reads_answers_and_streams(running: Running) -> None:
-    anthropic = pytest.importorskip("anthropic")
     # Recent versions of the SDK send the key as a bearer token; the provider's own header is set beside it.
     with anthropic.Anthropic(base_url=running.origin, api_key=KEY, default_headers={"x-api-key": KEY}) as sdk:
         message = sdk.messages.create(model=MODEL, max_tokens=64, messages=[USER])

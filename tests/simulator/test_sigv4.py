@@ -63,9 +63,20 @@ def other_credential(**options: str) -> httpx.Request:
     return signed(INVOKE, BODY, **options)  # type: ignore[arg-type]
 
 
+def with_other_letters(request: httpx.Request) -> httpx.Request:
+    headers = {name.encode(): value.encode() for name, value in request.headers.items()}
+    headers[b"authorization"] += "é".encode()
+    return httpx.Request(request.method, request.url, content=request.content, headers=headers)
+
+
 REFUSED: dict[str, tuple[Callable[[], httpx.Request], str, str]] = {
     "wrong secret": (
         lambda: signed(INVOKE, BODY, key=(ACCESS_KEY[0], "x" * 40)),
+        "InvalidSignatureException",
+        "The request signature we calculated does not match",
+    ),
+    "a signature in other letters": (
+        lambda: with_other_letters(signed(INVOKE, BODY)),
         "InvalidSignatureException",
         "The request signature we calculated does not match",
     ),

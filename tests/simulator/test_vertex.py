@@ -4,8 +4,11 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import anthropic
 import httpx
 import pytest
+from google.auth.transport import requests
+from google.oauth2 import service_account
 
 from simulator.__main__ import main
 from simulator.app import Simulator
@@ -61,7 +64,7 @@ class Vertex:
             **fields,
         }
         body = {name: value for name, value in body.items() if value is not None}
-        return await self.http.post(path, json=body, headers={"authorization": f"Bearer {self.token}"})
+        return await self.http.post(path, json=body, headers={b"authorization": f"Bearer {self.token}".encode()})
 
 
 @pytest.fixture
@@ -185,7 +188,9 @@ async def test_a_token_outlives_a_restart(vertex: Vertex, clock: Clock) -> None:
         assert (await vertex.predict()).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["", "ya29.real", "ya29.sim-x.y"], ids=["none", "not simulated", "forged"])
+@pytest.mark.parametrize(
+    "token", ["", "ya29.real", "ya29.sim-x.y", "ya29.sim-x.é"], ids=["none", "real", "forged", "no ASCII"]
+)
 async def test_a_token_that_is_not_ours_is_refused(vertex: Vertex, token: str) -> None:
     vertex.token = token
 
@@ -290,9 +295,6 @@ async def test_models_are_listed_and_found(vertex: Vertex) -> None:
 
 
 def test_google_auth_and_the_anthropic_sdk_work_with_a_key_file(running: Running, account: dict[str, str]) -> None:
-    anthropic = pytest.importorskip("anthropic")
-    requests = pytest.importorskip("google.auth.transport.requests")
-    service_account = pytest.importorskip("google.oauth2.service_account")
     informed = {**account, "token_uri": f"{running.origin}/token"}
     credentials = service_account.Credentials.from_service_account_info(informed, scopes=[SCOPE])
     with requests.requests.Session() as session:
