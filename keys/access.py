@@ -1,19 +1,15 @@
-"""What a provider's calls are sent with, for those who may wait for it: test calls. The gateway has its own cache.
-
-No redirects and no proxies from the environment: an assertion goes to the token service or nowhere.
-"""
+"""What a provider's calls are sent with, for those who may wait for it: test calls. The gateway has its own cache."""
 
 import time
 from typing import Final
 
 import httpx
 
-from providers.base import Outbound, Outcome, ProviderAPI
+from keys.sending import send
+from providers.base import Outcome, ProviderAPI
 from providers.secret import Secret
 from providers.tokens import TokenRefused, read_reply, unanswered
 
-STEP_TIMEOUT_S: Final = 10.0
-WHOLE_TIMEOUT_S: Final = 20.0
 LONGEST_REPLY: Final = 64 * 1024
 
 
@@ -32,24 +28,9 @@ def get_access(api: ProviderAPI, secret: Secret, *, token_uri: str = "") -> Secr
     except ValueError as error:
         raise TokenRefused(Outcome.INVALID_CREDENTIAL, str(error)) from None
     try:
-        status, body = _send(outbound)
+        status, _, body = send(outbound, longest=LONGEST_REPLY)
     except httpx.TimeoutException:
         raise unanswered(Outcome.TIMEOUT) from None
     except (httpx.HTTPError, httpx.InvalidURL):
         raise unanswered(Outcome.UNREACHABLE) from None
     return read_reply(exchange, status, body, now=now).secret
-
-
-def _send(outbound: Outbound) -> tuple[int, bytes]:
-    headers = {**outbound.headers, "accept-encoding": "identity"}
-    deadline, body = time.monotonic() + WHOLE_TIMEOUT_S, b""
-    with (
-        httpx.Client(timeout=STEP_TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
-        client.stream(outbound.method, outbound.url, headers=headers, content=outbound.body) as response,
-    ):
-        # httpx limits each read; an answer that comes in drops is limited as a whole here.
-        for chunk in response.iter_raw():
-            body += chunk
-            if time.monotonic() > deadline or len(body) > LONGEST_REPLY:
-                raise httpx.ReadTimeout("The answer does not end.")
-        return response.status_code, body

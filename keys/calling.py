@@ -14,14 +14,13 @@ from keys.access import get_access
 from keys.crypto import CryptoError
 from keys.keyrings import keyring
 from keys.models import TestCall, origin_of
+from keys.sending import send
 from keys.words import advise
 from providers.base import Answer, ModelCall, Outbound, Outcome, ProviderAPI, Target, TokenCounts, UnreadableAnswer
 from providers.registry import PROVIDER_APIS
 from providers.secret import Secret
 from providers.tokens import TokenFailure
 
-STEP_TIMEOUT_S = 10.0
-ANSWER_TIMEOUT_S = 20.0
 LONGEST_ANSWER: Final = 10 * 1024 * 1024
 SIMULATOR_START_S: Final = 10.0
 
@@ -60,7 +59,7 @@ def perform_test_call(call: TestCall) -> TestResult:
     started = time.monotonic()
     try:
         access = get_access(api, secret, token_uri=settings.GOOGLE_TOKEN_URI)
-        response = _send(api, outbound, access)
+        response = _call(api, outbound, access)
     except TokenFailure as failure:
         return TestResult(failure.outcome, failure.message, _since(started))
     except httpx.TimeoutException:
@@ -87,30 +86,9 @@ def _wait_for_simulator(origin: str) -> None:
             return
 
 
-def _send(api: ProviderAPI, outbound: Outbound, secret: Secret) -> httpx.Response:
-    # No redirects and no proxies from the environment: the key goes to the allowed origin or nowhere.
-    with httpx.Client(timeout=STEP_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
-        request = client.build_request(
-            outbound.method,
-            outbound.url,
-            headers={**outbound.headers, "accept-encoding": "identity"},
-            content=outbound.body or None,
-        )
-        response = client.send(request, auth=_CredentialAuth(api, outbound, secret), stream=True)
-        try:
-            return httpx.Response(response.status_code, headers=response.headers, content=_read_all(response))
-        finally:
-            response.close()
-
-
-def _read_all(response: httpx.Response) -> bytes:
-    # httpx limits each read; an answer that comes in drops is limited as a whole here.
-    deadline, body = time.monotonic() + ANSWER_TIMEOUT_S, b""
-    for chunk in response.iter_raw():
-        body += chunk
-        if time.monotonic() > deadline or len(body) > LONGEST_ANSWER:
-            raise httpx.ReadTimeout("The answer does not end.")
-    return body
+def _call(api: ProviderAPI, outbound: Outbound, secret: Secret) -> httpx.Response:
+    status, headers, body = send(outbound, longest=LONGEST_ANSWER, auth=_CredentialAuth(api, outbound, secret))
+    return httpx.Response(status, headers=headers, content=body)
 
 
 class _CredentialAuth(httpx.Auth):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.services import sync_catalog
-from keys import calling, services
+from keys import sending, services
 from keys.models import KeyVersion, ProviderKey, TestCall
 from keys.services import (
     TEST_CALL_LOST_AFTER,
@@ -99,7 +99,7 @@ def test_each_failure_has_its_outcome_and_says_what_to_do(
 def test_a_provider_that_never_answers_times_out(
     version: KeyVersion, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calling, "STEP_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(sending, "STEP_TIMEOUT_S", 0.2)
     stub.replies.append(Reply(stall_after=-1))
 
     assert run(version).outcome == Outcome.TIMEOUT
@@ -225,7 +225,7 @@ def test_a_message_answered_without_usage_is_not_known(version: KeyVersion, stub
 def test_a_message_never_answered_may_have_used_tokens(
     version: KeyVersion, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calling, "STEP_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(sending, "STEP_TIMEOUT_S", 0.2)
     stub.replies.append(Reply(stall_after=-1))
 
     run(version, Kind.MESSAGE, MODEL)
