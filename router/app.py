@@ -24,7 +24,7 @@ from router.affinity import conversation_of
 from router.asgi_types import Receive, Scope, Send
 from router.auth import authenticate, read_token
 from router.body import MOST_HEADERS, ClientGone
-from router.call import Call, Metadata, Request
+from router.call import Call
 from router.dialects import CHAT, MESSAGES, RESPONSES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.exchanges import ExchangeRecorder
@@ -33,8 +33,9 @@ from router.headers import RequestHeaders, read_headers
 from router.models_list import native_model, native_models, router_model, router_models
 from router.outbox import OutboxUnavailable
 from router.plan import Asked
+from router.request import Metadata, Request
 from router.snapshot import GatewayKeyEntry, Snapshot
-from router.translation import translate
+from router.translation import Translation, translate
 from usage.records import RefusalRecord, uuid7
 
 logger = logging.getLogger(__name__)
@@ -207,21 +208,21 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
     )
     sealer = snapshot.prompt_sealers.get(key.workspace)
     if sealer is None:
-        await gateway.carry(Call(gateway.means, request, first), receive, send)
+        await gateway.carry(Call(gateway.means, request, first, send), receive)
     else:
-        await _carry_recorded(gateway, Call(gateway.means, request, first), sealer, receive, send)
+        await _carry_recorded(gateway, request, first, sealer, receive, send)
 
 
-async def _carry_recorded(gateway: Gateway, call: Call, sealer: PromptSealer, receive: Receive, send: Send) -> None:
-    """Carry ``call`` for a workspace that stores its prompts and answers."""
+async def _carry_recorded(
+    gateway: Gateway, request: Request, first: Translation, sealer: PromptSealer, receive: Receive, send: Send
+) -> None:
+    """Carry a call for a workspace that stores its prompts and answers."""
     recorder = ExchangeRecorder(
-        sealer,
-        request_id=call.request.request_id,
-        gateway_key=call.request.key.id,
-        request=call.request.parsed.raw,
+        sealer, request_id=request.request_id, gateway_key=request.key.id, request=request.parsed.raw
     )
+    call = Call(gateway.means, request, first, recorder.collecting(send))
     try:
-        await gateway.carry(call, receive, recorder.collecting(send))
+        await gateway.carry(call, receive)
     finally:
         gateway.outbox.keep(recorder.record(call.attempt_id))
 

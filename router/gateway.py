@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import AsyncConnection
 
-from router.asgi_types import Receive, Send
+from router.asgi_types import Receive
 from router.body import BodyReader
 from router.call import Call, Means
 from router.fetching import UrlFetcher
@@ -48,7 +48,7 @@ class _Carried:
         """Abandon the call when its client leaves."""
         # The body is read, so the next message says that the client has left.
         await self.receive()
-        if not self.call.is_answered:
+        if not self.call.reply.is_complete:
             self.call.abandon(self.task)
 
 
@@ -87,14 +87,14 @@ class Gateway:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.holder.loaded.wait(), FIRST_SNAPSHOT_S)
 
-    async def carry(self, call: Call, receive: Receive, send: Send) -> None:
+    async def carry(self, call: Call, receive: Receive) -> None:
         """Run ``call`` in this task, which outlives the client, and abandon it when the client leaves."""
         task = asyncio.current_task()
         if task is None:
             raise AssertionError("coroutines run in tasks")
         carried = self._carried[task] = _Carried(call, task, receive)
         try:
-            await call.run(send)
+            await call.run()
         finally:
             del self._carried[task]
             if carried.watching is not None:
@@ -133,7 +133,7 @@ class Gateway:
         for carried in list(self._carried.values()):
             if carried.watching is None and carried.begun < now - WATCH_AFTER_S:
                 carried.watching = asyncio.create_task(carried.watch())
-            await carried.call.ping(now, after_s=settings.PING_AFTER_S)
+            await carried.call.reply.ping(now, after_s=settings.PING_AFTER_S)
 
     def _take_over(self, snapshot: Snapshot) -> None:
         self.health.sync(snapshot.set_asides)

@@ -9,8 +9,8 @@ from keys.credentials import read_credentials
 from keys.services import create_provider_key
 from providers.secret import Secret
 from router import upstream
-from router.call import limits_of
 from router.dialects.base import CallOptions, ParsedRequest
+from router.request import limits_of
 from router.upstream import Timeouts
 from simulator.aws_keys import make_access_key
 from simulator.eventstream import encode_frame

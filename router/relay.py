@@ -1,0 +1,57 @@
+"""One streamed answer on its way through the gateway: metered, masked, and put into the client's own language."""
+
+from typing import Final
+
+from providers.base import AnswerStream
+from providers.sse import SSEDecoder
+from router.attempt import Attempt
+from router.masking import mask
+from router.request import Request
+from router.translation import Translation
+
+_BROKE_OFF: Final = "The provider broke the answer off."
+
+
+class StreamRelay:
+    """Turns what the provider sends into what the client gets. ``meter`` tells what is known of the answer."""
+
+    __slots__ = ("_attempt", "_decoder", "_renderer", "_request", "meter")
+
+    def __init__(self, request: Request, attempt: Attempt, translation: Translation) -> None:
+        self._request, self._attempt = request, attempt
+        self.meter: AnswerStream = attempt.candidate.offered.api.answer_stream(translation.call)
+        attempt.meter = self.meter
+        self._decoder = SSEDecoder()
+        self._renderer = None
+        if translation.is_rendered:
+            self._renderer = request.dialect.stream_renderer(request.reply_context(attempt.candidate))
+
+    @property
+    def has_failed_at_once(self) -> bool:
+        """Whether the provider failed before it said anything of the answer."""
+        return self.meter.error is not None and not self.meter.counts.is_known
+
+    def take(self, received: bytes) -> bytes:
+        """Return what goes to the client for the next bytes, possibly nothing. Raises UnreadableAnswer."""
+        attempt, meter = self._attempt, self.meter
+        chunk = meter.feed(received)
+        if b"error" in chunk:
+            [chunk] = mask([chunk], attempt)
+        if attempt.ttft_ms is None and meter.first_token_seen:
+            attempt.ttft_ms = attempt.elapsed_ms()
+        if self._renderer is None:
+            return chunk
+        return b"".join(map(self._renderer.feed, self._decoder.events(chunk)))
+
+    def end(self) -> bytes:
+        """Return what closes the stream."""
+        return self._renderer.finish() if self._renderer is not None else b""
+
+    def break_off(self, *, is_at_boundary: bool) -> bytes:
+        """Return what tells the client that the answer is not whole; ``is_at_boundary``: no event is half sent."""
+        if self._renderer is not None:
+            return self._renderer.fail("provider_error", _BROKE_OFF)
+        # A stream that passes as it is would end like a whole one.
+        telling = self._request.dialect.stream_renderer(self._request.reply_context(self._attempt.candidate))
+        end = telling.fail("provider_error", _BROKE_OFF)
+        return end if is_at_boundary else b"\n\n" + end
