@@ -5,7 +5,7 @@ from typing import Final
 from providers.base import AnswerStream
 from providers.sse import SSEDecoder
 from router.attempt import Attempt
-from router.masking import mask
+from router.masking import StreamMask
 from router.request import Request
 from router.translation import Translation
 
@@ -15,12 +15,13 @@ _BROKE_OFF: Final = "The provider broke the answer off."
 class StreamRelay:
     """Turns what the provider sends into what the client gets. ``meter`` tells what is known of the answer."""
 
-    __slots__ = ("_attempt", "_decoder", "_renderer", "_request", "meter")
+    __slots__ = ("_attempt", "_decoder", "_mask", "_renderer", "_request", "meter")
 
     def __init__(self, request: Request, attempt: Attempt, translation: Translation) -> None:
         self._request, self._attempt = request, attempt
         self.meter: AnswerStream = attempt.candidate.offered.api.answer_stream(translation.call)
         attempt.meter = self.meter
+        self._mask = StreamMask(attempt)
         self._decoder = SSEDecoder()
         self._renderer = None
         if translation.is_rendered:
@@ -34,9 +35,7 @@ class StreamRelay:
     def take(self, received: bytes) -> bytes:
         """Return what goes to the client for the next bytes, possibly nothing. Raises UnreadableAnswer."""
         attempt, meter = self._attempt, self.meter
-        chunk = meter.feed(received)
-        if b"error" in chunk:
-            [chunk] = mask([chunk], attempt)
+        chunk = self._mask.feed(meter.feed(received))
         if attempt.ttft_ms is None and meter.first_token_seen:
             attempt.ttft_ms = attempt.elapsed_ms()
         if self._renderer is None:
@@ -45,7 +44,8 @@ class StreamRelay:
 
     def end(self) -> bytes:
         """Return what closes the stream."""
-        return self._renderer.finish() if self._renderer is not None else b""
+        # What is still held of an event is no event to who reads events.
+        return self._renderer.finish() if self._renderer is not None else self._mask.finish()
 
     def break_off(self, *, is_at_boundary: bool) -> bytes:
         """Return what tells the client that the answer is not whole; ``is_at_boundary``: no event is half sent."""
@@ -53,5 +53,5 @@ class StreamRelay:
             return self._renderer.fail("provider_error", _BROKE_OFF)
         # A stream that passes as it is would end like a whole one.
         telling = self._request.dialect.stream_renderer(self._request.reply_context(self._attempt.candidate))
-        end = telling.fail("provider_error", _BROKE_OFF)
-        return end if is_at_boundary else b"\n\n" + end
+        begun, end = self._mask.finish(), telling.fail("provider_error", _BROKE_OFF)
+        return end if is_at_boundary and not begun else begun + b"\n\n" + end
