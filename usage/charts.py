@@ -23,7 +23,7 @@ CHART_MEASURES = {
     "input_tokens": "Input, total",
     "output_tokens": "Output",
     "cache_read_input_tokens": "Cache read",
-    "errors": "Errors",
+    "errors": "Failed attempts",
 }
 _BUCKET_FORMATS = {
     Grain.QUARTER_HOUR: "%-d %b %H:%M",

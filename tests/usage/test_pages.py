@@ -25,6 +25,7 @@ from usage.records import AttemptRecord, Certainty, uuid7
 from usage.services import record_attempts
 from usage.tasks import aggregate_days
 
+REFUSED = {"status": 529, "error_code": "provider_overloaded"}
 PAGES = ["overview", "usage", "csv", "requests", "reports"]
 
 
@@ -79,6 +80,19 @@ def test_every_role_reads_usage(counted: Workspace, page: str, role: Role) -> No
 @pytest.mark.parametrize("page", PAGES)
 def test_usage_of_others_does_not_exist(counted: Workspace, mallory: User, page: str) -> None:
     assert signed_in(mallory).get(address(page)).status_code == 404
+
+
+def test_failures_do_not_make_the_answers_look_fast(workspace: Workspace, client: Client) -> None:
+    now = timezone.now() - timedelta(hours=1)
+    record(
+        make_record(workspace, at=now, settled={"latency_ms": 4_000}),
+        *(make_record(workspace, at=now, settled=REFUSED | {"latency_ms": 20}) for _ in range(3)),
+    )
+
+    told = text_of(client.get(address("overview")))
+
+    assert re.search(r"Latency, p50 [3-5]\.\d s", told), told
+    assert "Failed attempts 3 of 4" in told
 
 
 def test_new_workspace_is_told_its_three_steps(client: Client) -> None:
