@@ -1,6 +1,6 @@
 """What every provider module is, and what they share: the request built, the counts read, the failures named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -29,11 +29,20 @@ class Target(msgspec.Struct, frozen=True):
     settings: Mapping[str, str] = {}
 
 
+class ModelTraits(msgspec.Struct, frozen=True):
+    """What is known of a model that its provider offers: the levels of reasoning effort it takes, none if it does not
+    reason.
+    """
+
+    efforts: Collection[str] = ()
+
+
 class ModelCall(msgspec.Struct, frozen=True):
     """One call to a model, before it takes a provider's form.
 
     ``model`` is the provider's own id, and ``body`` (JSON in the language of ``shape``) holds it too. ``headers`` are
-    the client's own, in lower case, as far as they pass (anthropic-version, anthropic-beta, …).
+    the client's own, in lower case, as far as they pass (anthropic-version, anthropic-beta, …). ``traits`` are the
+    model's, None for one that nobody here knows.
     """
 
     model: str
@@ -41,6 +50,7 @@ class ModelCall(msgspec.Struct, frozen=True):
     stream: bool = False
     shape: Shape = Shape.MESSAGES
     headers: Mapping[str, str] = {}
+    traits: ModelTraits | None = None
 
 
 class Outbound(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from providers.base import ModelCall, NotTranslatable
+from providers.base import ModelCall, ModelTraits, NotTranslatable
 from providers.messages_body import (
     Base64Source,
     Block,
@@ -57,6 +57,12 @@ TRANSLATION_RULES: Final[tuple[tuple[str, str], ...]] = (
     ("`stop_sequences`", "`stop`; more than four refused"),
     ("`metadata.user_id`", "`user`; longer than 64 characters, its SHA-256, for OpenAI takes no longer ones"),
     (
+        "`thinking` and effort with `tools`, at OpenAI itself",
+        "`reasoning_effort` none, asked or not, of models that take it, for the newer ones (GPT-5.2 on) refuse to "
+        "reason beside functions in chat completions; left out for models that the catalog does not know; else as "
+        "below",
+    ),
+    (
         "`output_config.effort`",
         "`reasoning_effort`: low, medium, high; xhigh and max are high, which every reasoning model takes",
     ),
@@ -93,7 +99,7 @@ def to_chat(call: ModelCall, *, is_openai: bool) -> bytes:
         "top_p": request.top_p,
         "stop": request.stop_sequences or None,
         "user": _user(request),
-        "reasoning_effort": _effort(request),
+        "reasoning_effort": _effort_at_openai(request, call.traits) if is_openai else _effort(request),
         "response_format": _response_format(request),
     }
     body |= {name: value for name, value in settings.items() if value is not None}
@@ -268,6 +274,16 @@ def _user(request: MessagesBody) -> str | None:
     if user_id and len(user_id) > _LONGEST_USER:
         return hashlib.sha256(user_id.encode()).hexdigest()
     return user_id or None
+
+
+def _effort_at_openai(request: MessagesBody, traits: ModelTraits | None) -> str | None:
+    """Return the effort that OpenAI takes, which from GPT-5.2 on refuses function tools with any effort but none.
+
+    GPT-5.6 refuses them with its default effort, too; models that always reason (o-series, GPT-5) take both.
+    """
+    if request.tools and traits and "none" in traits.efforts:
+        return "none"
+    return None if request.tools and traits is None else _effort(request)
 
 
 def _effort(request: MessagesBody) -> str | None:

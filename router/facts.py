@@ -1,10 +1,11 @@
-"""What the dialects must know of a model, out of the catalog. Pure."""
+"""What dialects and providers must know of a model, out of the catalog. Pure."""
 
 from typing import Final
 
 import msgspec
 
 from catalog.index import Capability
+from providers.base import ModelTraits
 from router.dialects.base import ModelFacts
 from router.plan import Offered
 
@@ -31,6 +32,14 @@ def facts_of(offered: Offered) -> ModelFacts:
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
         takes_urls=offered.provider not in _BYTES_ONLY,
     )
+
+
+def traits_of(offered: Offered) -> ModelTraits | None:
+    """Return what a provider needs to know of a model that it offers under this name; None where the catalog knows not.
+
+    What goes by a model's name at another server than the provider's own may be anything; its module heeds that.
+    """
+    return ModelTraits(offered.entry.info.efforts) if offered.entry else None
 
 
 def with_urls(facts: ModelFacts) -> ModelFacts:

@@ -13,7 +13,7 @@ from router.dialects import MESSAGES
 from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
 from router.dialects.passthrough import openai_body
-from router.facts import facts_of, with_urls
+from router.facts import facts_of, traits_of, with_urls
 from router.fetching import UrlFetcher
 from router.headers import RequestHeaders
 from router.plan import Candidate, Offered
@@ -61,7 +61,7 @@ async def translate(
         if fetcher and not facts.takes_urls:
             await fetcher.fill_in(messages)
         body = msgspec.json.encode({"model": offered.upstream_id, **messages})
-        call = ModelCall(offered.upstream_id, body, parsed.stream, Shape.MESSAGES, _NO_HEADERS)
+        call = ModelCall(offered.upstream_id, body, parsed.stream, Shape.MESSAGES, _NO_HEADERS, traits_of(offered))
     try:
         outbound = offered.api.build_request(call, target)
     except RecursionError:
@@ -84,4 +84,4 @@ def _passing(
         return ModelCall(model, openai_body(dialect.name, parsed, model), parsed.stream, shape, _NO_HEADERS)
     if parsed.model != model:
         body = replace_model(body, model)
-    return ModelCall(model, body, parsed.stream, shape, headers.passed_on)
+    return ModelCall(model, body, parsed.stream, shape, headers.passed_on, traits_of(offered))

@@ -47,6 +47,8 @@ _RESPONSES_FIELDS = frozenset(
 )
 _SYSTEM_ROLES = ("developer", "system")
 _LEAST_OUTPUT_TOKENS = 16
+# Chat completions of models since GPT-5.2, by the day of its release, take function tools only without an effort.
+_TOOLS_OR_EFFORT_SINCE = "2025-12-11"
 Json = Mapping[str, Any]
 
 
@@ -63,6 +65,7 @@ def chat_to_messages(body: Json, model: Model) -> dict[str, Any]:
     asked = _common(body, model, limits=("max_completion_tokens", "max_tokens"))
     asked |= _turns([part for at, turn in enumerate(turns) for part in _chat_turn(turn, f"messages[{at}]")])
     asked |= _tools(body, [tool.get("function") for tool in _function_tools(body)])
+    _check_effort_beside_tools(body, model)
     asked |= _thinking(model, body.get("reasoning_effort"), "reasoning_effort")
     schema = _object(chosen, "json_schema").get("schema") if kind == "json_schema" else None
     return asked | _output_format(asked, kind, schema, "response_format")
@@ -334,6 +337,13 @@ def _thinking(model: Model, effort: Any, param: str) -> dict[str, Any]:
     # The model behind knows no effort below low.
     known = "low" if effort == "minimal" else effort
     return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": known}}
+
+
+def _check_effort_beside_tools(body: Json, model: Model) -> None:
+    is_asked = body.get("reasoning_effort") not in (None, "none")
+    if is_asked and model.efforts and model.released_on >= _TOOLS_OR_EFFORT_SINCE and _function_tools(body):
+        message = f"Function tools with reasoning_effort are not supported for {model.id} in /v1/chat/completions."
+        raise OpenAIRefusal(f"{message} Please use /v1/responses instead.", param="reasoning_effort")
 
 
 def _output_format(asked: Json, kind: Any, schema: Any, param: str) -> dict[str, Any]:

@@ -5,21 +5,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from providers import openai
-from providers.base import ModelCall, Shape, Target
+from providers.base import ModelCall, ModelTraits, Shape, Target
 
 OPENAI = Target()
 ELSEWHERE = Target("https://llm.example.com/v1")
 
 
-def make_call(body: Mapping[str, Any], shape: Shape = Shape.MESSAGES, *, stream: bool = False) -> ModelCall:
-    """A call whose body names the model that goes upstream."""
+def make_call(
+    body: Mapping[str, Any], shape: Shape = Shape.MESSAGES, *, stream: bool = False, traits: ModelTraits | None = None
+) -> ModelCall:
+    """A call whose body names the model that goes upstream; without ``traits``, one that nobody knows."""
     whole = {"model": "gpt-5", **body, **({"stream": True} if stream else {})}
-    return ModelCall("gpt-5", json.dumps(whole).encode(), stream, shape)
+    return ModelCall("gpt-5", json.dumps(whole).encode(), stream, shape, traits=traits)
 
 
-def make_messages(*messages: Mapping[str, Any], **fields: Any) -> ModelCall:
+def make_messages(*messages: Mapping[str, Any], traits: ModelTraits | None = None, **fields: Any) -> ModelCall:
     """A Messages call; without messages, one that says hello."""
-    return make_call({"max_tokens": 100, "messages": messages or [user("Hello")], **fields})
+    return make_call({"max_tokens": 100, "messages": messages or [user("Hello")], **fields}, traits=traits)
 
 
 def user(content: object) -> dict[str, Any]:

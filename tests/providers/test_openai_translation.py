@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers import openai
-from providers.base import ModelCall, NotTranslatable
+from providers.base import ModelCall, ModelTraits, NotTranslatable
 from tests.providers.openai_samples import ELSEWHERE, OPENAI, assistant, chat_body, make_call, make_messages, user
 
 PNG = {"type": "base64", "media_type": "image/png", "data": "aWltYWdl"}
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "cGRm"}
+# As the catalog has them: GPT-5.4, and o3, which always reasons.
+MAY_REASON = ModelTraits(efforts=("none", "low", "medium", "high", "xhigh"))
+REASONS = ModelTraits(efforts=("low", "medium", "high"))
 TOOL = {"name": "weather", "description": "Tells it.", "input_schema": {"type": "object", "properties": {}}}
 
 
@@ -248,6 +251,34 @@ def test_a_strict_tool_stays_strict() -> None:
 )
 def test_thinking_becomes_reasoning_effort(fields: dict[str, Any], effort: str | None) -> None:
     assert chat_body(make_messages(**fields)).get("reasoning_effort") == effort
+
+
+@pytest.mark.parametrize(
+    ("traits", "effort"),
+    [(MAY_REASON, "none"), (REASONS, "high"), (None, None)],
+    ids=["may reason", "reasons", "unknown"],
+)
+def test_tools_go_to_openai_with_the_effort_that_it_takes_beside_them(
+    traits: ModelTraits | None, effort: str | None
+) -> None:
+    call = make_messages(tools=[TOOL], thinking={"type": "adaptive"}, output_config={"effort": "high"}, traits=traits)
+
+    assert chat_body(call).get("reasoning_effort") == effort
+
+
+def test_tools_alone_go_to_openai_without_reasoning() -> None:
+    """GPT-5.6 refuses them with the effort that it takes by default."""
+    assert chat_body(make_messages(tools=[TOOL], traits=MAY_REASON))["reasoning_effort"] == "none"
+
+
+def test_tools_go_elsewhere_with_the_effort_that_is_asked_for() -> None:
+    call = make_messages(tools=[TOOL], thinking={"type": "adaptive"}, traits=MAY_REASON)
+
+    assert chat_body(call, ELSEWHERE)["reasoning_effort"] == "medium"
+
+
+def test_without_tools_a_model_of_openai_reasons_as_it_is_asked_to() -> None:
+    assert chat_body(make_messages(thinking={"type": "adaptive"}, traits=MAY_REASON))["reasoning_effort"] == "medium"
 
 
 @pytest.mark.parametrize("place", ["output_config", "output_format"])

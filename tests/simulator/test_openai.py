@@ -197,6 +197,15 @@ async def test_a_model_may_be_told_not_to_reason(http: httpx.AsyncClient) -> Non
     assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] == 0
 
 
+@pytest.mark.parametrize(("model", "effort"), [("gpt-5.4", "none"), ("gpt-5.4", None), ("gpt-5", "low"), ("o3", "low")])
+async def test_tools_are_taken_without_an_effort_or_by_an_older_model(
+    http: httpx.AsyncClient, model: str, effort: str | None
+) -> None:
+    answer = await chat(http, RAIN, model=model, tools=[WEATHER], reasoning_effort=effort)
+
+    assert answer["choices"][0]["finish_reason"] == "tool_calls"
+
+
 REFUSED = {
     "unknown parameter": ({"fallbacks": []}, "unknown_parameter", "fallbacks"),
     "no messages": ({"messages": []}, "empty_array", "messages"),
@@ -217,6 +226,11 @@ REFUSED = {
     "zero tokens": ({"max_tokens": 0}, "integer_below_min_value", "max_tokens"),
     "stop on reasoning": ({"model": "gpt-5", "stop": ["x"]}, "unsupported_parameter", "stop"),
     "effort": ({"model": "gpt-5", "reasoning_effort": "max"}, "unsupported_value", "reasoning_effort"),
+    "effort beside tools": (
+        {"model": "gpt-5.4", "reasoning_effort": "low", "tools": [WEATHER]},
+        None,
+        "reasoning_effort",
+    ),
     "no reasoning": ({"reasoning_effort": "low"}, "unsupported_parameter", "reasoning_effort"),
     "JSON without the word": ({"response_format": {"type": "json_object"}}, None, "messages"),
     "tool": ({"tools": [{"type": "function"}]}, "missing_required_parameter", "tools[0].name"),
