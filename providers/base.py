@@ -30,11 +30,14 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class ModelTraits(msgspec.Struct, frozen=True):
-    """What is known of a model that its provider offers: the levels of reasoning effort it takes, none if it does not
-    reason.
+    """What is known of a model that its provider offers.
+
+    ``efforts`` are the levels of reasoning effort it takes, none if it does not reason; ``max_output_tokens`` is None
+    where its makers have not told.
     """
 
     efforts: Collection[str] = ()
+    max_output_tokens: int | None = None
 
 
 class ModelCall(msgspec.Struct, frozen=True):

@@ -51,10 +51,16 @@ TRANSLATION_RULES: Final[tuple[tuple[str, str], ...]] = (
     ("`tool_choice` auto, any, none, tool", "auto, required, none, the function"),
     ("`tool_choice` without `tools`", "left out; any and tool refused"),
     ("`disable_parallel_tool_use`", "`parallel_tool_calls: false`"),
-    ("`max_tokens`", "`max_completion_tokens` at OpenAI itself, `max_tokens` elsewhere"),
-    ("`temperature`, `top_p`", "as they are"),
+    (
+        "`max_tokens`",
+        "`max_completion_tokens` at OpenAI itself, and there no more than the model gives; `max_tokens` elsewhere",
+    ),
+    ("`temperature`, `top_p`", "as they are; left out for models of OpenAI's that reason, which refuse them"),
     ("`top_k`", "left out: OpenAI has none"),
-    ("`stop_sequences`", "`stop`; more than four refused"),
+    (
+        "`stop_sequences`",
+        "`stop`; more than four refused; left out for models of OpenAI's that reason, which refuse it",
+    ),
     ("`metadata.user_id`", "`user`; longer than 64 characters, its SHA-256, for OpenAI takes no longer ones"),
     (
         "`thinking` and effort with `tools`, at OpenAI itself",
@@ -64,7 +70,8 @@ TRANSLATION_RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "`output_config.effort`",
-        "`reasoning_effort`: low, medium, high; xhigh and max are high, which every reasoning model takes",
+        "`reasoning_effort`: low, medium, high; xhigh and max are high, which every reasoning model takes; left out "
+        "for models of OpenAI's that do not reason",
     ),
     ("`thinking` enabled", "without an effort: budget up to 2,048 low, up to 8,192 medium, else high"),
     ("`thinking` adaptive", "without an effort: medium"),
@@ -80,6 +87,7 @@ _MOST_STOPS: Final = 4
 _LONGEST_USER: Final = 64
 _LOW_BUDGET_TOKENS, _MEDIUM_BUDGET_TOKENS = 2048, 8192
 _EFFORTS: Final = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+_REFUSED_WHERE_IT_REASONS: Final = ("temperature", "top_p", "stop")
 _TOOL_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 
 Part = dict[str, Any]
@@ -94,14 +102,16 @@ def to_chat(call: ModelCall, *, is_openai: bool) -> bytes:
     _refuse_unsupported(request)
     body: dict[str, Any] = {"model": call.model, "messages": _messages(request)}
     settings = {
-        "max_completion_tokens" if is_openai else "max_tokens": request.max_tokens,
+        "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": request.stop_sequences or None,
         "user": _user(request),
-        "reasoning_effort": _effort_at_openai(request, call.traits) if is_openai else _effort(request),
+        "reasoning_effort": _effort(request),
         "response_format": _response_format(request),
     }
+    if is_openai:
+        settings |= _settings_at_openai(request, call.traits)
     body |= {name: value for name, value in settings.items() if value is not None}
     body |= _tools(request)
     if call.stream:
@@ -276,14 +286,33 @@ def _user(request: MessagesBody) -> str | None:
     return user_id or None
 
 
+def _settings_at_openai(request: MessagesBody, traits: ModelTraits | None) -> Part:
+    """Return what is another setting at OpenAI itself, which refuses all that a model does not have.
+
+    Source: OpenAI guides, "Reasoning" and "Latest model", on the parameters that reasoning models refuse.
+    """
+    most = traits and traits.max_output_tokens
+    limit = request.max_tokens
+    settings = {
+        "max_tokens": None,
+        "max_completion_tokens": min(limit, most) if limit and most else limit,
+        "reasoning_effort": _effort_at_openai(request, traits),
+    }
+    reasons = traits is not None and bool(traits.efforts)
+    return settings | dict.fromkeys(_REFUSED_WHERE_IT_REASONS) if reasons else settings
+
+
 def _effort_at_openai(request: MessagesBody, traits: ModelTraits | None) -> str | None:
     """Return the effort that OpenAI takes, which from GPT-5.2 on refuses function tools with any effort but none.
 
     GPT-5.6 refuses them with its default effort, too; models that always reason (o-series, GPT-5) take both.
     """
-    if request.tools and traits and "none" in traits.efforts:
+    if traits is None:
+        return None if request.tools else _effort(request)
+    if request.tools and "none" in traits.efforts:
         return "none"
-    return None if request.tools and traits is None else _effort(request)
+    effort = _effort(request)
+    return effort if effort in traits.efforts else None
 
 
 def _effort(request: MessagesBody) -> str | None:

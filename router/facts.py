@@ -39,7 +39,10 @@ def traits_of(offered: Offered) -> ModelTraits | None:
 
     What goes by a model's name at another server than the provider's own may be anything; its module heeds that.
     """
-    return ModelTraits(offered.entry.info.efforts) if offered.entry else None
+    if offered.entry is None:
+        return None
+    model = offered.entry.info
+    return ModelTraits(model.efforts, model.max_output_tokens)
 
 
 def with_urls(facts: ModelFacts) -> ModelFacts:

@@ -128,6 +128,9 @@ def _common(body: Json, model: Model, *, limits: Sequence[str]) -> dict[str, Any
         if value < least:
             message = f"Invalid '{name}': integer below minimum value. Expected a value >= {least}, but got {value}."
             raise OpenAIRefusal(f"{message[:-1]} instead.", param=name, code="integer_below_min_value")
+        if name != "max_output_tokens" and value > model.max_output_tokens:
+            message = f"max_tokens is too large: {value}. This model supports at most {model.max_output_tokens}"
+            raise OpenAIRefusal(f"{message} completion tokens, whereas you provided {value}.", param=name)
     stop = body.get("stop") or []
     asked = {
         "model": model.id,
@@ -324,7 +327,7 @@ def _thinking(model: Model, effort: Any, param: str) -> dict[str, Any]:
     """Return how hard to think: models that reason do so unless they may be told not to and nobody asks them."""
     if not model.efforts:
         if effort is not None:
-            raise unsupported(param)
+            raise _unrecognized(param) if param == "reasoning_effort" else unsupported(param)
         return {}
     if effort is None:
         effort = "none" if "none" in model.efforts else "medium"
@@ -362,6 +365,11 @@ def _output_format(asked: Json, kind: Any, schema: Any, param: str) -> dict[str,
 def _needs_the_word_json(where: str, param: str) -> OpenAIRefusal:
     message = f"'{where}' must contain the word 'json' in some form, to use '{param}' of type 'json_object'."
     return OpenAIRefusal(message, param=where)
+
+
+def _unrecognized(name: str) -> OpenAIRefusal:
+    """Return the 400 of chat completions for what only models that reason have; it names no parameter."""
+    return OpenAIRefusal(f"Unrecognized request argument supplied: {name}")
 
 
 def _missing(name: str) -> OpenAIRefusal:

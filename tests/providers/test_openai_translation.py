@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers import openai
-from providers.base import ModelCall, ModelTraits, NotTranslatable
+from providers.base import ModelCall, ModelTraits, NotTranslatable, Target
 from tests.providers.openai_samples import ELSEWHERE, OPENAI, assistant, chat_body, make_call, make_messages, user
 
 PNG = {"type": "base64", "media_type": "image/png", "data": "aWltYWdl"}
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "cGRm"}
-# As the catalog has them: GPT-5.4, and o3, which always reasons.
-MAY_REASON = ModelTraits(efforts=("none", "low", "medium", "high", "xhigh"))
-REASONS = ModelTraits(efforts=("low", "medium", "high"))
+# As the catalog has them: GPT-5.4; o3, which always reasons; and GPT-4o, which never does.
+MAY_REASON = ModelTraits(("none", "low", "medium", "high", "xhigh"), 128_000)
+REASONS = ModelTraits(("low", "medium", "high"), 100_000)
+NEVER_REASONS = ModelTraits((), 16_384)
 TOOL = {"name": "weather", "description": "Tells it.", "input_schema": {"type": "object", "properties": {}}}
 
 
@@ -255,8 +256,8 @@ def test_thinking_becomes_reasoning_effort(fields: dict[str, Any], effort: str |
 
 @pytest.mark.parametrize(
     ("traits", "effort"),
-    [(MAY_REASON, "none"), (REASONS, "high"), (None, None)],
-    ids=["may reason", "reasons", "unknown"],
+    [(MAY_REASON, "none"), (REASONS, "high"), (NEVER_REASONS, None), (None, None)],
+    ids=["may reason", "reasons", "never reasons", "unknown"],
 )
 def test_tools_go_to_openai_with_the_effort_that_it_takes_beside_them(
     traits: ModelTraits | None, effort: str | None
@@ -279,6 +280,51 @@ def test_tools_go_elsewhere_with_the_effort_that_is_asked_for() -> None:
 
 def test_without_tools_a_model_of_openai_reasons_as_it_is_asked_to() -> None:
     assert chat_body(make_messages(thinking={"type": "adaptive"}, traits=MAY_REASON))["reasoning_effort"] == "medium"
+
+
+SETTINGS = {"temperature": 0.5, "top_p": 0.9, "stop_sequences": ["END"], "thinking": {"type": "adaptive"}}
+
+
+@pytest.mark.parametrize(
+    ("traits", "kept"),
+    [
+        (MAY_REASON, {"reasoning_effort": "medium"}),
+        (REASONS, {"reasoning_effort": "medium"}),
+        (NEVER_REASONS, {"temperature": 0.5, "top_p": 0.9, "stop": ["END"]}),
+    ],
+    ids=["may reason", "reasons", "never reasons"],
+)
+def test_a_model_of_openai_gets_the_settings_that_it_takes(traits: ModelTraits, kept: dict[str, Any]) -> None:
+    body = chat_body(make_messages(**SETTINGS, traits=traits))
+
+    assert set(body) == {"model", "messages", "max_completion_tokens", *kept}
+    assert kept.items() <= body.items()
+
+
+@pytest.mark.parametrize(("traits", "target"), [(None, OPENAI), (REASONS, ELSEWHERE)], ids=["unknown", "elsewhere"])
+def test_what_a_model_takes_is_not_judged_where_it_is_not_known(traits: ModelTraits | None, target: Target) -> None:
+    body = chat_body(make_messages(**SETTINGS, traits=traits), target)
+
+    assert {"temperature", "top_p", "stop", "reasoning_effort"} <= set(body)
+
+
+@pytest.mark.parametrize(
+    ("traits", "target", "sent"),
+    [
+        (NEVER_REASONS, OPENAI, {"max_completion_tokens": 16_384}),
+        (REASONS, OPENAI, {"max_completion_tokens": 50_000}),
+        (ModelTraits(), OPENAI, {"max_completion_tokens": 50_000}),
+        (None, OPENAI, {"max_completion_tokens": 50_000}),
+        (NEVER_REASONS, ELSEWHERE, {"max_tokens": 50_000}),
+    ],
+    ids=["capped", "within", "no most", "unknown", "elsewhere"],
+)
+def test_openai_is_asked_for_no_more_tokens_than_the_model_gives(
+    traits: ModelTraits | None, target: Target, sent: dict[str, int]
+) -> None:
+    body = chat_body(make_messages(max_tokens=50_000, traits=traits), target)
+
+    assert sent.items() <= body.items()
 
 
 @pytest.mark.parametrize("place", ["output_config", "output_format"])

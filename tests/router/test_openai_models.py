@@ -21,12 +21,15 @@ from simulator.app import Simulator
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [each.slug for each in read_catalog_files().models if each.efforts and each.offerings[0].provider == "openai"]
+MODELS = [each.slug for each in read_catalog_files().models if each.offerings[0].provider == "openai"]
 ASKED = {
-    "max_tokens": 32_000,
+    "max_tokens": 150_000,
     "messages": [{"role": "user", "content": "What's the weather in Tokyo?"}],
     "tools": [{"name": "get_weather", "input_schema": {"type": "object", "properties": {}}}],
-    "thinking": {"type": "enabled", "budget_tokens": 31_999},
+    "thinking": {"type": "enabled", "budget_tokens": 149_999},
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "stop_sequences": ["END"],
 }
 
 
