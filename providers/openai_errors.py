@@ -22,6 +22,9 @@ _OVERLOADED: Final = frozenset({"overloaded_error", "server_overloaded", "engine
 _TIMEOUT: Final = frozenset({"timeout", "timeout_error"})
 _FAILED: Final = frozenset({"server_error", "api_error", "internal_server_error", "InternalServerError"})
 
+# How a 404 begins that misses an item of the input of a response, not the model.
+_NO_ITEM: Final = "Item with id "
+
 # What Messages calls each failure, for an error inside a translated stream.
 _MESSAGES_TYPES: Final = {
     Outcome.INVALID_CREDENTIAL: "authentication_error",
@@ -37,9 +40,12 @@ _MESSAGES_TYPES: Final = {
 
 def classify_openai_error(status: int, body: bytes) -> tuple[Outcome, str]:
     """Return what an error body means and its message; ``status`` below 400 is one that came inside an answer."""
-    names, message, code = _error_in(body)
+    error = _error_in(body)
+    names, message, code = _names_of(error)
     if status < 400:
         status = code or _status_in(names) or status
+    if status == 404 and _misses_part_of_request(error, message):
+        return Outcome.INVALID_REQUEST, message
     return _outcome(status, names, message), message
 
 
@@ -77,19 +83,24 @@ def _outcome(status: int, names: tuple[str, ...], message: str) -> Outcome:
     return Outcome.PROVIDER_ERROR if status >= 500 or said & _FAILED else Outcome.INVALID_REQUEST
 
 
+def _misses_part_of_request(error: object, message: str) -> bool:
+    """Whether a 404 is about something that the request names, other than its model."""
+    param = error.get("param") if isinstance(error, Mapping) else None
+    return message.startswith(_NO_ITEM) or (isinstance(param, str) and param not in ("", "model"))
+
+
 def _status_in(names: tuple[str, ...]) -> int | None:
     """Return the HTTP status that stands in the place of a name, as a stream's error has it."""
     return next((int(name) for name in names if name.isascii() and name.isdecimal() and len(name) == 3), None)
 
 
-def _error_in(body: bytes) -> tuple[tuple[str, ...], str, int | None]:
+def _error_in(body: bytes) -> object:
+    """Return the error that a body holds or is; None if it is not an object."""
     try:
         answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return (), "", None
-    if not isinstance(answer, Mapping):
-        return (), "", None
-    return _names_of(answer.get("error") or answer)
+        return None
+    return (answer.get("error") or answer) if isinstance(answer, Mapping) else None
 
 
 def _names_of(error: object) -> tuple[tuple[str, ...], str, int | None]:

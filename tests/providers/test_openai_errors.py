@@ -25,7 +25,12 @@ def error(message: str = "No.", **fields: object) -> bytes:
         (403, error(code="unsupported_country_region_territory"), Outcome.NO_PERMISSION),
         (403, error(code="model_not_found"), Outcome.MODEL_NOT_AVAILABLE),
         (404, error(code="model_not_found"), Outcome.MODEL_NOT_AVAILABLE),
+        (404, error("The model `x` does not exist.", type="NotFoundError", param="model"), Outcome.MODEL_NOT_AVAILABLE),
         (404, b'{"detail":"Not Found"}', Outcome.MODEL_NOT_AVAILABLE),
+        (404, error(type="invalid_request_error"), Outcome.MODEL_NOT_AVAILABLE),
+        # What a client names in its request may be missing, while the model is there.
+        (404, error("Nothing there.", type="invalid_request_error", param="input"), Outcome.INVALID_REQUEST),
+        (404, error("Item with id 'rs_1' not found.", type="invalid_request_error"), Outcome.INVALID_REQUEST),
         (400, error(type="invalid_request_error", code="unsupported_parameter"), Outcome.INVALID_REQUEST),
         (400, b'{"object":"error","message":"Too long","type":"BadRequestError","code":400}', Outcome.INVALID_REQUEST),
         (408, b"", Outcome.TIMEOUT),
