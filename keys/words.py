@@ -25,6 +25,12 @@ _AWS_CHECK_FORBIDDEN: Final = (
     "does. It may call them all the same: send a test message."
 )
 _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
+    "anthropic": {
+        Outcome.INVALID_CREDENTIAL: "Anthropic does not accept this key: it is mistyped or deleted, or its "
+        "organization is disabled. Paste it again, or make a new one.",
+        Outcome.NO_CREDIT: "The account has no credit left or has reached its own spend limit. Add credit under "
+        "Billing or raise the limit under Limits in the Claude Console.",
+    },
     "aws": {
         Outcome.INVALID_CREDENTIAL: "AWS does not accept this credential: it was deleted, deactivated or mistyped, has "
         "expired, or this server's clock is wrong. Rotate: paste it again, or make a new one.",

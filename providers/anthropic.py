@@ -3,6 +3,7 @@
 Source: Anthropic API reference (Messages, Count tokens, List models, Errors), version 2023-06-01.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -22,6 +23,10 @@ token_exchange: Final = None
 
 _SHAPES: Final = frozenset({Shape.MESSAGES, Shape.COUNT_TOKENS})
 _PATHS: Final = {Shape.MESSAGES: "/v1/messages", Shape.COUNT_TOKENS: "/v1/messages/count_tokens"}
+# How an invalid_request_error begins that is about the account: its balance is spent, or the limit to its spending that
+# it set for itself or a workspace; or the organization was closed. Further on a message may repeat the client's words.
+_NO_CREDIT: Final = re.compile(r"Your credit balance|You have reached your specified .*usage limits")
+_DISABLED: Final = "This organization has been disabled"
 _JSON_HEADERS: Final[Mapping[str, str]] = {"content-type": "application/json", "anthropic-version": API_VERSION}
 
 
@@ -91,9 +96,9 @@ def parse_models(body: bytes) -> list[str]:
 def classify_error(status: int, body: bytes, headers: Mapping[str, str] = {}) -> tuple[Outcome, str]:
     """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none)."""
     kind, message = _error_in(body)
-    if status == 401 or kind == "authentication_error":
+    if status == 401 or kind == "authentication_error" or message.startswith(_DISABLED):
         return Outcome.INVALID_CREDENTIAL, message
-    if "credit balance" in message or status == 402 or kind == "billing_error":
+    if _NO_CREDIT.match(message) or status == 402 or kind == "billing_error":
         return Outcome.NO_CREDIT, message
     if status == 403 or kind == "permission_error":
         return Outcome.NO_PERMISSION, message
