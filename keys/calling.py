@@ -17,6 +17,7 @@ from keys.models import TestCall, origin_of
 from keys.sending import send
 from keys.words import advise
 from providers.base import Answer, ModelCall, Outbound, Outcome, ProviderAPI, Target, TokenCounts, UnreadableAnswer
+from providers.openai_errors import is_cut_short
 from providers.registry import PROVIDER_APIS
 from providers.secret import Secret
 from providers.tokens import TokenFailure
@@ -107,6 +108,9 @@ def _read_answer(
 ) -> TestResult:
     request_id = next(filter(None, map(response.headers.get, api.request_id_headers)), "")
     status = response.status_code
+    if message is not None and status == 400 and is_cut_short(response.content):
+        sentence = f"The key works: {call.model} was still thinking when the few tokens of a test were used up."
+        return TestResult(Outcome.OK, sentence, latency_ms, status, request_id)
     if status >= 300:
         outcome = _outcome_of(api, response)
         return TestResult(outcome, advise(call, outcome), latency_ms, status, request_id)

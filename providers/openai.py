@@ -109,7 +109,10 @@ def read_check(body: bytes) -> str:
 
 
 def build_test_message(model: str, target: Target) -> ModelCall:
-    """Return the smallest chat completion that shows ``model`` answering: a few tokens in, at most 16 out."""
+    """Return the smallest chat completion that shows ``model`` answering: a few tokens in, at most 16 out.
+
+    A model that reasons may spend these on it, for which OpenAI has an error of its own: see ``is_cut_short``.
+    """
     limit = "max_completion_tokens" if _is_openai(target) else "max_tokens"
     body = {"model": model, limit: 16, "messages": [{"role": "user", "content": "Reply with the word OK."}]}
     return ModelCall(model, msgspec.json.encode(body), shape=Shape.CHAT)

@@ -24,6 +24,8 @@ _FAILED: Final = frozenset({"server_error", "api_error", "internal_server_error"
 
 # How a 404 begins that misses an item of the input of a response, not the model.
 _NO_ITEM: Final = "Item with id "
+# How OpenAI refuses, after the fact, a limit that a model spent on thinking before it could say a word.
+_CUT_SHORT: Final = "Could not finish the message because max_tokens"
 
 # What Messages calls each failure, for an error inside a translated stream.
 _MESSAGES_TYPES: Final = {
@@ -47,6 +49,12 @@ def classify_openai_error(status: int, body: bytes) -> tuple[Outcome, str]:
     if status == 404 and _misses_part_of_request(error, message):
         return Outcome.INVALID_REQUEST, message
     return _outcome(status, names, message), message
+
+
+def is_cut_short(body: bytes) -> bool:
+    """Whether an error says that the model did begin, but thought until its tokens were used up."""
+    _, message, _ = _names_of(_error_in(body))
+    return message.startswith(_CUT_SHORT)
 
 
 def stream_error(error: object) -> StreamError:

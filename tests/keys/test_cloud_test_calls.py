@@ -249,6 +249,17 @@ def test_a_message_to_a_model_nobody_lists_is_unpriced(openai: KeyVersion) -> No
     assert Attempt.objects.get().is_unpriced
 
 
+def test_a_model_that_thinks_all_its_tokens_away_shows_that_the_key_works(openai: KeyVersion, stub: Stub) -> None:
+    message = "Could not finish the message because max_tokens or model output limit was reached. Please try again."
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    stub.replies.append(Reply.of_json({"error": error}, status=400))
+
+    call = run(openai, Kind.MESSAGE, "o3")
+
+    assert (call.outcome, call.output_tokens) == (Outcome.OK, None)
+    assert call.message.startswith("The key works: o3 ")
+
+
 def test_an_empty_quota_of_openai_is_told(openai: KeyVersion, stub: Stub) -> None:
     error = {"error": {"message": "You exceeded your current quota", "type": "insufficient_quota"}}
     error["error"]["code"] = "insufficient_quota"
