@@ -34,21 +34,30 @@ _STOPPED_REQUEST_HEADERS: Final = frozenset(
         "x-real-ip",
     ]
 )
-# Not the client's business, or no longer true; some proxies repeat the credential they were sent.
+# Not the client's business, no longer true, or said of the provider's own host; some proxies repeat the credential they
+# were sent.
 _STOPPED_REPLY_HEADERS: Final = frozenset(
     [
+        b"alt-svc",
         b"authorization",
         b"connection",
         b"content-encoding",
         b"content-length",
         b"date",
         b"keep-alive",
+        b"location",
+        b"proxy-authenticate",
         b"server",
         b"set-cookie",
+        b"strict-transport-security",
+        b"trailer",
         b"transfer-encoding",
+        b"upgrade",
+        b"www-authenticate",
         b"x-api-key",
     ]
 )
+_STOPPED_REPLY_PREFIX: Final = b"access-control-"
 
 
 class RequestHeaders(msgspec.Struct, frozen=True):
@@ -72,7 +81,11 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     metadata: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, fate = _fate_of(raw_name)
-        value = every[name] = raw_value.decode("latin-1")
+        value = raw_value.decode("latin-1")
+        if name in every:
+            # A list may come as several lines (RFC 9110, section 5.3).
+            value = f"{every[name]}, {value}"
+        every[name] = value
         if fate is _Fate.PASSED_ON:
             passed_on[name] = value
         elif fate is _Fate.METADATA:
@@ -97,4 +110,5 @@ def _fate_of(raw_name: bytes) -> tuple[str, _Fate]:
 @lru_cache(maxsize=1024)
 def _passing_reply_name(raw_name: bytes) -> bytes | None:
     name = raw_name.lower()
-    return None if name in _STOPPED_REPLY_HEADERS else name
+    is_stopped = name in _STOPPED_REPLY_HEADERS or name.startswith(_STOPPED_REPLY_PREFIX)
+    return None if is_stopped else name
