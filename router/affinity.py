@@ -48,7 +48,11 @@ def _score(conversation: bytes, name: str, weight: float) -> float:
 
 
 def _beginning(parsed: ParsedRequest) -> list[object]:
-    body: Mapping[str, object] = parsed.body or msgspec.json.decode(parsed.raw)
+    try:
+        body: Mapping[str, object] = parsed.body or msgspec.json.decode(parsed.raw)
+    except msgspec.DecodeError:
+        # A native body with a number beyond a double, say, is the provider's to judge.
+        return [parsed.raw]
     parts = (body.get(name) for name in _BEGINNINGS)
     return [_until_first_question(part) if isinstance(part, list) else part for part in parts]
 
