@@ -151,5 +151,8 @@ class Attempt:
 def _with_estimate(meter: AnswerStream) -> TokenCounts:
     """Return the counts reported, with the output estimated from the text where that is more than the placeholder."""
     counts = meter.counts
+    if meter.stop_reason is not None:
+        # With the reason comes the final count.
+        return counts
     estimate = math.ceil(meter.text_chars / CHARACTERS_PER_TOKEN)
     return msgspec.structs.replace(counts, output=max(counts.output or 0, estimate))

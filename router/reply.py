@@ -57,7 +57,7 @@ class Reply:
         """Send the next part of a stream. Waiting for a slow client to take it is what slows the upstream down."""
         self._silent_since = None
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
-        self._silent_since, self.is_at_boundary = time.monotonic(), body.endswith(b"\n\n")
+        self._silent_since, self.is_at_boundary = time.monotonic(), body.endswith((b"\n\n", b"\r\n\r\n"))
 
     async def end_stream(self, body: bytes) -> None:
         """Send the last part of a stream."""

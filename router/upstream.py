@@ -87,22 +87,27 @@ class UpstreamAnswer:
 
     async def read(self) -> bytes:
         """Return the whole body. Raises UpstreamFailed if it breaks off, or does not end."""
-        body = await self.next_chunk()
-        while chunk := await self.next_chunk():
+        first = await self.next_chunk()
+        chunk = await self.next_chunk()
+        if not chunk:
+            return first
+        body = bytearray(first)
+        while chunk:
             body += chunk
             if len(body) > LONGEST_ANSWER:
                 raise UpstreamFailed(Outcome.PROVIDER_ERROR)
-        return body
+            chunk = await self.next_chunk()
+        return bytes(body)
 
     async def read_error(self) -> bytes:
         """Return the beginning of a refusal's body, as far as it comes."""
-        body = b""
+        body = bytearray()
         try:
             while len(body) < LONGEST_ERROR and (chunk := await self.next_chunk()):
                 body += chunk
         except UpstreamFailed:
             pass
-        return body[:LONGEST_ERROR]
+        return bytes(body[:LONGEST_ERROR])
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes. Raises UpstreamFailed if it breaks off."""
