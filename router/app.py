@@ -35,7 +35,7 @@ from router.outbox import OutboxUnavailable
 from router.plan import Asked
 from router.request import Metadata, Request
 from router.snapshot import GatewayKeyEntry, Snapshot
-from router.translation import Translation, translate
+from router.translation import Translation, translate_first
 from usage.records import RefusalRecord, uuid7
 
 logger = logging.getLogger(__name__)
@@ -114,6 +114,10 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
         await _reply_refused(send, dialect, inbound, refused)
     except ClientGone:
         return
+    except Exception:
+        logger.exception("Request %s failed inside the gateway", inbound.request_id)
+        failed = RequestRefused("The gateway failed; see its log.", status=500, code="internal_error")
+        await _reply_refused(send, dialect, inbound, failed)
 
 
 async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Receive, send: Send) -> None:
@@ -186,8 +190,8 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
         wish = Asked(asked, dialect is MESSAGES, parsed.options, lambda: conversation_of(parsed, metadata.session))
         plan = gateway.plans.make(wish, snapshot, key, now=time.time())
         fetcher = gateway.means.fetcher if snapshot.workspaces[key.workspace].fetch_urls else None
-        first = await translate(
-            dialect, parsed, inbound.headers, plan.candidates[0], is_count=endpoint.is_count, fetcher=fetcher
+        plan, first = await translate_first(
+            dialect, parsed, inbound.headers, plan, is_count=endpoint.is_count, fetcher=fetcher
         )
     except RequestRefused as refused:
         _record_refusal(gateway, key, inbound, dialect, asked, refused)
@@ -231,9 +235,11 @@ def _metadata(parsed: ParsedRequest, inbound: Inbound) -> Metadata:
     options, headers = parsed.options, inbound.headers.every
     identity = options.identity_id or headers.get("x-orq-identity-id", "")
     session = options.thread_id or headers.get("x-claude-code-session-id", "")
-    if not (identity or session or options.tags or options.metadata or inbound.headers.metadata):
+    if not (identity or session or options.name or options.tags or options.metadata or inbound.headers.metadata):
         return NO_METADATA
     noted = {**inbound.headers.metadata, **options.metadata}
+    if options.name:
+        noted["name"] = options.name
     tags = [*options.tags, *(f"{name}={value}" for name, value in noted.items())]
     return Metadata(
         identity=identity[:LONGEST_TEXT],
@@ -281,7 +287,7 @@ async def _reply_refused(send: Send, dialect: Dialect, inbound: Inbound, refused
         refused.status, refused.code, refused.message, param=refused.param, request_id=inbound.request_id
     )
     # Claude Code would try a key that is wrong for three minutes before it says so.
-    final = {} if refused.status == 408 else {"x-should-retry": "false"}
+    final = {} if refused.status in (408, 500) else {"x-should-retry": "false"}
     await _reply(send, refused.status, body, inbound, {**final, **refused.headers})
 
 

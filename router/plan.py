@@ -73,6 +73,10 @@ class Plan(msgspec.Struct, frozen=True):
         """Whether it stays the same as long as its snapshot does: there is no choice, and the version has no end."""
         return len(self.candidates) == 1 and self.candidates[0].version.until is None
 
+    def without_leg(self, leg: int) -> "Plan":
+        """Return the plan less the candidates of ``leg``, which may leave none."""
+        return msgspec.structs.replace(self, candidates=[each for each in self.candidates if each.leg != leg])
+
 
 class Asked(msgspec.Struct, frozen=True):
     """What a request asks of the planner. ``conversation`` is called only where there is something to choose."""

@@ -16,7 +16,7 @@ from router.dialects.passthrough import openai_body
 from router.facts import facts_of, traits_of, with_urls
 from router.fetching import UrlFetcher
 from router.headers import RequestHeaders
-from router.plan import Candidate, Offered
+from router.plan import Candidate, Offered, Plan
 
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -32,6 +32,34 @@ class Translation(msgspec.Struct, frozen=True):
     outbound: Outbound
     is_rendered: bool
     is_native: bool
+
+
+async def translate_first(
+    dialect: Dialect,
+    parsed: ParsedRequest,
+    headers: RequestHeaders,
+    plan: Plan,
+    *,
+    is_count: bool,
+    fetcher: UrlFetcher | None,
+) -> tuple[Plan, Translation]:
+    """Return the first call of ``plan``, and what is left of the plan.
+
+    What cannot do what is asked is passed over, unless it is the model that the client itself asked for. Raises
+    RequestRefused as ``translate`` does, for that model or the first one of a route, where nothing is left.
+    """
+    refusals: dict[int, RequestRefused] = {}
+    left = plan
+    while left.candidates:
+        first = left.candidates[0]
+        try:
+            return left, await translate(dialect, parsed, headers, first, is_count=is_count, fetcher=fetcher)
+        except RequestRefused as refused:
+            refusals[first.leg] = refused
+            if not first.leg and not plan.route:
+                break
+            left = left.without_leg(first.leg)
+    raise refusals[min(refusals)]
 
 
 async def translate(
@@ -66,6 +94,9 @@ async def translate(
         outbound = offered.api.build_request(call, target)
     except RecursionError:
         raise RequestRefused("The body is nested too deeply.") from None
+    except msgspec.DecodeError:
+        # Whatever the provider would have made of it: a number beyond a double, say.
+        raise RequestRefused("The body holds a value that cannot be read.") from None
     except NotTranslatable as error:
         raise RequestRefused(error.message, param=error.param) from None
     except ValueError as error:
