@@ -24,7 +24,7 @@ from router.dialects.base import RequestRefused
 from router.failures import Failure, failure_of, timed_out, unreachable, unsendable
 from router.fetching import UrlFetcher
 from router.headers import reply_headers
-from router.health import Health
+from router.health import KEY_REFUSED, Health
 from router.masking import mask
 from router.outbox import OutboxUnavailable, OutboxWriter
 from router.plan import Candidate
@@ -91,22 +91,27 @@ class Call:
         """Make the attempts of the plan until one answers, and answer the client."""
         course = Course(self._request.plan, account_of=self._means.health.account_of)
         translation = self._first
-        attempt = self._begin(course.current)
+        attempt = self._new_attempt(course.current, 1)
         try:
+            self._open(attempt)
             while (refused := await self._try(attempt, translation)) is not None:
-                following = await self._follow(course, refused)
+                following = await self._follow(course, refused, translation)
                 if following is None:
                     attempt.settle_failed(final=True)
                     await self._answer_refused(attempt, translation, refused)
                     return
+                # The next one is opened first: whatever happens in between, one of the two is the final one.
+                begun = self._new_attempt(course.current, self.reply.attempts + 1)
+                self._open(begun)
                 attempt.settle_failed(final=False)
                 self.reply.attempts += 1
-                translation = following
-                attempt = self._begin(course.current)
+                attempt, translation = begun, following
         except asyncio.CancelledError:
             attempt.settle_interrupted("client_closed_request" if self._is_abandoned else "gateway_stopped")
         except OutboxUnavailable as error:
             logger.error("The outbox cannot be written, so the gateway refuses: %s", error)
+            if attempt.error_code:
+                attempt.settle_failed(final=True)
             await self.reply.fail(Failure(503, "metering_unavailable", "Usage cannot be recorded."))
         except Exception:
             logger.exception("Request %s failed inside the gateway", self._request.request_id)
@@ -117,20 +122,31 @@ class Call:
 
     # Attempts
 
-    def _begin(self, candidate: Candidate) -> Attempt:
-        self._means.health.note_start(candidate, time.time())
-        opened = self._request.opened(candidate, self.reply.attempts)
-        self.attempt_id = opened.id
+    def _new_attempt(self, candidate: Candidate, number: int) -> Attempt:
+        opened = self._request.opened(candidate, number)
         return Attempt(candidate, opened, self._record_settled, is_count=self._request.is_count)
 
-    async def _follow(self, course: Course, refused: _Refused) -> Translation | None:
-        """Return the call that ``course`` makes next, once it is time for it; None if the failure is the answer."""
+    def _open(self, attempt: Attempt) -> None:
+        """Record that ``attempt`` is about to be sent. Raises OutboxUnavailable."""
+        self._means.outbox.open(attempt.opened)
+        self.attempt_id = attempt.opened.id
+        if not self._request.is_count:
+            self._means.health.note_start(attempt.candidate, time.time())
+
+    async def _follow(self, course: Course, refused: _Refused, translation: Translation) -> Translation | None:
+        """Return the call that ``course`` makes next, once it is time for it; None if the failure is the answer.
+
+        ``translation`` is the call that failed, which serves again where the same is tried again.
+        """
+        failed = course.current
         following = course.after(refused.failed)
         while following is not None:
             if following.wait_s >= self._left_s():
                 return None
             if following.wait_s:
                 await asyncio.sleep(following.wait_s)
+            if following.candidate is failed:
+                return translation
             try:
                 return await self._translated(following.candidate)
             except RequestRefused as error:
@@ -156,7 +172,11 @@ class Call:
 
     async def _try(self, attempt: Attempt, translation: Translation) -> _Refused | None:
         """Make one attempt; None if the client has its answer."""
-        await self._means.outbox.open(attempt.opened)
+        try:
+            await self._means.outbox.flushed()
+        except OutboxUnavailable:
+            attempt.fail("metering_unavailable")
+            raise
         candidate = attempt.candidate
         try:
             secret = attempt.credential = await self._credential(candidate)
@@ -179,8 +199,13 @@ class Call:
             attempt.status, attempt.connect_ms = answer.status, answer.connect_ms
             attempt.first_byte_ms = attempt.elapsed_ms()
             attempt.upstream_request_id = _request_id_of(answer, candidate)
-            if answer.status >= 300:
+            if 300 <= answer.status < 400:
+                # No API does: whoever followed it would take the credential along.
+                return self._failed(attempt, Outcome.MISCONFIGURED, failure_of(Outcome.MISCONFIGURED, ""))
+            if answer.status >= 400:
                 return await self._read_refusal(attempt, answer)
+            if _is_compressed(answer):
+                return self._broke_off(attempt, Outcome.PROVIDER_ERROR, "", "The answer came compressed.")
             # What was asked for decides: a proxy on the way may have lost the content type.
             if translation.call.stream:
                 return await self._relay_stream(attempt, translation, answer)
@@ -201,11 +226,20 @@ class Call:
         attempt.fail(failure.code, is_certain=is_certain)
         # A client may give the whole call a millisecond; that says nothing of the upstream, which others use too.
         if phase != "whole call":
-            self._means.health.note_failure(attempt.candidate, outcome, time.time())
+            self._note_failure(attempt, outcome)
         return _Refused(failure, Failed(outcome, failure.status))
 
+    def _note_failure(
+        self, attempt: Attempt, outcome: Outcome, *, wait_s: float | None = None, detail: str = ""
+    ) -> None:
+        # Providers allow and limit the counting of tokens apart from answers: it says nothing of those.
+        if not self._request.is_count or outcome in KEY_REFUSED:
+            self._means.health.note_failure(
+                attempt.candidate, outcome, time.time(), retry_after_s=wait_s, detail=detail[:LONGEST_DETAIL]
+            )
+
     async def _read_refusal(self, attempt: Attempt, answer: UpstreamAnswer) -> _Refused:
-        body = await answer.read_error()
+        body = b"" if _is_compressed(answer) else await answer.read_error()
         names, values = [name for name, _ in answer.headers], [value for _, value in answer.headers]
         masked, *values = mask([body, *values], attempt)
         headers = list(zip(names, values, strict=True))
@@ -214,13 +248,8 @@ class Call:
         failure = failure_of(outcome, message)
         attempt.fail(failure.code)
         wait_s = retry_after_s(by_name, now=time.time())
-        health = self._means.health
-        health.note_account(attempt.candidate, by_name.get(_ACCOUNT_HEADER, ""))
-        # Some providers count tokens for fewer models than they answer with.
-        if not (self._request.is_count and outcome == Outcome.MODEL_NOT_AVAILABLE):
-            health.note_failure(
-                attempt.candidate, outcome, time.time(), retry_after_s=wait_s, detail=message[:LONGEST_DETAIL]
-            )
+        self._means.health.note_account(attempt.candidate, by_name.get(_ACCOUNT_HEADER, ""))
+        self._note_failure(attempt, outcome, wait_s=wait_s, detail=message)
         return _Refused(failure, Failed(outcome, answer.status, wait_s), masked, reply_headers(headers))
 
     # Whole answers
@@ -250,9 +279,11 @@ class Call:
             await self.reply.answer(upstream.status, body, reply_headers(upstream.headers))
         return None
 
-    def _broke_off(self, attempt: Attempt, outcome: Outcome, phase: str) -> _Refused:
+    def _broke_off(
+        self, attempt: Attempt, outcome: Outcome, phase: str, message: str = "The answer broke off."
+    ) -> _Refused:
         """Return the failure of an answer that ended before any of it went on; ``phase`` is the limit passed."""
-        failure = timed_out(phase) if phase else failure_of(outcome, "The answer broke off.")
+        failure = timed_out(phase) if phase else failure_of(outcome, message)
         return self._failed(attempt, outcome, failure, is_certain=False, phase=phase)
 
     # Streams
@@ -281,7 +312,10 @@ class Call:
         meter = relay.meter
         if meter.error is not None:
             error_code = self._classified(attempt, meter)[0].code
-        elif not meter.is_complete:
+        elif meter.is_complete:
+            # The answer is whole, however the connection ended after it.
+            error_code = ""
+        else:
             error_code = error_code or "provider_error"
         broke_off = bool(error_code) and meter.error is None
         if broke_off and not (reply.has_begun or meter.first_token_seen):
@@ -298,7 +332,7 @@ class Call:
         """Return the failure that came as the stream's first event: nothing has gone to the client yet."""
         failure, outcome = self._classified(attempt, meter)
         attempt.fail(failure.code, is_certain=not meter.first_token_seen)
-        self._means.health.note_failure(attempt.candidate, outcome, time.time())
+        self._note_failure(attempt, outcome)
         [masked] = mask([body], attempt)
         headers = as_event_stream(reply_headers(upstream.headers))
         return _Refused(failure, Failed(outcome, failure.status), masked, headers)
@@ -312,6 +346,8 @@ class Call:
         return failure_of(outcome, message), outcome
 
     def _note_success(self, attempt: Attempt, upstream: UpstreamAnswer) -> None:
+        if self._request.is_count:
+            return
         health = self._means.health
         health.note_success(attempt.candidate)
         if len(self._request.plan.candidates) > 1:
@@ -343,6 +379,11 @@ def _authorized(candidate: Candidate, outbound: Outbound, secret: Secret) -> Map
     except ValueError:
         # What was stored is no credential of that provider.
         raise UpstreamFailed(Outcome.MISCONFIGURED, was_sent=False) from None
+
+
+def _is_compressed(answer: UpstreamAnswer) -> bool:
+    """Whether the provider compressed its answer though it was asked not to, so that nobody here can read it."""
+    return answer.header("content-encoding") not in ("", "identity")
 
 
 def _request_id_of(answer: UpstreamAnswer, candidate: Candidate) -> str:

@@ -19,7 +19,7 @@ from usage.records import SetAsideRecord
 # (workspace, provider, address or region, the provider's id of the model)
 UpstreamName = tuple[UUID, str, str, str]
 
-_KEY_REFUSED: Final = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
+KEY_REFUSED: Final = frozenset([Outcome.INVALID_CREDENTIAL, Outcome.NO_CREDIT])
 _MODEL_REFUSED: Final = frozenset([Outcome.NO_PERMISSION, Outcome.MODEL_NOT_AVAILABLE])
 
 SET_ASIDE_S: Final = 60.0
@@ -111,7 +111,7 @@ class Health:
         every, this = _names_of(candidate)
         # An id that the catalog does not know may be no model at all: that says nothing of the key.
         is_known = candidate.offered.entry is not None
-        if outcome in _KEY_REFUSED:
+        if outcome in KEY_REFUSED:
             self._rest(every, outcome, detail, now, shortest=SET_ASIDE_S, longest=LONGEST_SET_ASIDE_S)
         elif outcome in _MODEL_REFUSED and is_known:
             self._rest(this, outcome, detail, now, shortest=SET_ASIDE_S, longest=LONGEST_SET_ASIDE_S)

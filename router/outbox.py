@@ -72,9 +72,12 @@ class OutboxWriter:
         self._flushing: asyncio.Task[None] | None = None
         self._next_flush: asyncio.Task[None] | None = None
 
-    async def open(self, attempt: AttemptOpened) -> None:
+    def open(self, attempt: AttemptOpened) -> None:
         """Record that ``attempt`` is about to be sent. Raises OutboxUnavailable: then do not send it."""
         self._append(Opened(attempt))
+
+    async def flushed(self) -> None:
+        """Wait until what was recorded is on the disk, if it is to be. Raises OutboxUnavailable."""
         if self._flush_to_disk:
             await self._flushed()
 

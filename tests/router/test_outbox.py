@@ -55,7 +55,7 @@ def take(reader: OutboxReader) -> list[tuple[UUID, str | None]]:
 
 async def test_settled_attempt_is_taken_once(tmp_path: Path) -> None:
     writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
-    await writer.open(attempt)
+    writer.open(attempt)
     writer.settle(attempt.id, settled())
 
     assert take(reader) == [(attempt.id, "exact")]
@@ -64,7 +64,7 @@ async def test_settled_attempt_is_taken_once(tmp_path: Path) -> None:
 
 async def test_unconfirmed_attempt_is_offered_again(tmp_path: Path) -> None:
     writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
-    await writer.open(attempt)
+    writer.open(attempt)
     writer.settle(attempt.id, settled())
 
     reader.sweep(now=0)
@@ -74,14 +74,14 @@ async def test_unconfirmed_attempt_is_offered_again(tmp_path: Path) -> None:
 
 async def test_open_attempt_of_a_living_process_waits(tmp_path: Path) -> None:
     writer, reader = OutboxWriter(tmp_path), OutboxReader(tmp_path)
-    await writer.open(opened())
+    writer.open(opened())
 
     assert take(reader) == []
 
 
 async def test_long_open_attempt_is_shown_as_open_once(tmp_path: Path) -> None:
     writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened(started_at_us=0)
-    await writer.open(attempt)
+    writer.open(attempt)
 
     first, second = reader.sweep(now=10), None
     reader.confirm(first)
@@ -93,7 +93,7 @@ async def test_long_open_attempt_is_shown_as_open_once(tmp_path: Path) -> None:
 
 async def test_open_attempt_of_a_closed_writer_is_not_known(tmp_path: Path) -> None:
     writer, reader, attempt = OutboxWriter(tmp_path), OutboxReader(tmp_path), opened()
-    await writer.open(attempt)
+    writer.open(attempt)
     writer.close()
 
     assert take(reader) == [(attempt.id, "unknown")]
@@ -102,7 +102,7 @@ async def test_open_attempt_of_a_closed_writer_is_not_known(tmp_path: Path) -> N
 
 def _write_and_hang(directory: Path, attempt: AttemptOpened, ready: "multiprocessing.synchronize.Event") -> None:
     writer = OutboxWriter(directory)
-    asyncio.run(writer.open(attempt))
+    writer.open(attempt)
     ready.set()
     signal.pause()
 
@@ -123,8 +123,8 @@ def test_killed_process_leaves_its_open_attempt_to_be_settled(tmp_path: Path) ->
 
 async def test_torn_last_frame_is_ignored(tmp_path: Path) -> None:
     writer, whole, torn = OutboxWriter(tmp_path), opened(), opened()
-    await writer.open(whole)
-    await writer.open(torn)
+    writer.open(whole)
+    writer.open(torn)
     [log] = tmp_path.glob("*.log")
 
     data = log.read_bytes()
@@ -137,11 +137,11 @@ async def test_torn_last_frame_is_ignored(tmp_path: Path) -> None:
 
 async def test_attempt_settled_in_a_later_segment_is_taken(tmp_path: Path) -> None:
     writer, reader, attempt = OutboxWriter(tmp_path, segment_bytes=500), OutboxReader(tmp_path), opened()
-    await writer.open(attempt)
+    writer.open(attempt)
     assert take(reader) == []
     for _ in range(3):
         other = opened()
-        await writer.open(other)
+        writer.open(other)
         writer.settle(other.id, settled())
     take(reader)
     writer.settle(attempt.id, settled())
@@ -152,7 +152,7 @@ async def test_attempt_settled_in_a_later_segment_is_taken(tmp_path: Path) -> No
 
 async def test_restarted_reader_counts_what_is_left_again_and_nothing_else(tmp_path: Path) -> None:
     writer, attempt = OutboxWriter(tmp_path), opened()
-    await writer.open(attempt)
+    writer.open(attempt)
     take(OutboxReader(tmp_path))
     writer.settle(attempt.id, settled())
 
@@ -177,21 +177,26 @@ async def test_full_disk_refuses_the_attempt_and_recovers(tmp_path: Path) -> Non
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(OutboxUnavailable):
-            await writer.open(attempt)
+            writer.open(attempt)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    await writer.open(attempt)
+    writer.open(attempt)
     writer.settle(attempt.id, settled())
 
     assert take(reader) == [(attempt.id, "exact")]
+
+
+async def _open_for_good(writer: OutboxWriter, attempt: AttemptOpened) -> None:
+    writer.open(attempt)
+    await writer.flushed()
 
 
 async def test_flushed_outbox_takes_concurrent_attempts(tmp_path: Path) -> None:
     writer, reader = OutboxWriter(tmp_path, flush_to_disk=True), OutboxReader(tmp_path)
     attempts = [opened() for _ in range(20)]
 
-    await asyncio.gather(*(writer.open(attempt) for attempt in attempts))
+    await asyncio.gather(*(_open_for_good(writer, attempt) for attempt in attempts))
     for attempt in attempts:
         writer.settle(attempt.id, settled())
 
@@ -208,7 +213,7 @@ async def test_attempts_that_arrive_together_share_a_flush(tmp_path: Path, monke
     monkeypatch.setattr(mmap, "mmap", CountedLog)
     writer = OutboxWriter(tmp_path, flush_to_disk=True)
 
-    await asyncio.gather(*(writer.open(opened()) for _ in range(20)))
+    await asyncio.gather(*(_open_for_good(writer, opened()) for _ in range(20)))
 
     assert len(flushes) == 1
 
@@ -223,7 +228,8 @@ async def test_disk_that_fails_a_flush_refuses_all_who_wait_for_it(
     monkeypatch.setattr(mmap, "mmap", BrokenLog)
     writer = OutboxWriter(tmp_path, flush_to_disk=True)
 
-    outcomes = await asyncio.gather(*(writer.open(opened()) for _ in range(3)), return_exceptions=True)
+    opening = (_open_for_good(writer, opened()) for _ in range(3))
+    outcomes = await asyncio.gather(*opening, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [OutboxUnavailable] * 3
 
@@ -232,10 +238,10 @@ async def test_long_outage_of_the_ledger_stays_on_the_disk(tmp_path: Path, monke
     monkeypatch.setattr(shipping, "MOST_WAITING", 2)
     writer, reader = OutboxWriter(tmp_path, segment_bytes=500), OutboxReader(tmp_path)
     left_open = opened()
-    await writer.open(left_open)
+    writer.open(left_open)
     for _ in range(9):
         attempt = opened()
-        await writer.open(attempt)
+        writer.open(attempt)
         writer.settle(attempt.id, settled())
     writer.close()
 

@@ -20,7 +20,7 @@ from usage.models import Attempt, Rollup
 async def _write(directory: Path, *ends: Any) -> list[Any]:
     writer, attempts = OutboxWriter(directory), [opened() for _ in ends]
     for attempt, end in zip(attempts, ends, strict=True):
-        await writer.open(attempt)
+        writer.open(attempt)
         writer.settle(attempt.id, end)
     return [attempt.id for attempt in attempts]
 
@@ -49,7 +49,7 @@ def test_record_of_an_unknown_form_is_passed_over(db: None, tmp_path: Path, capl
         writer = OutboxWriter(tmp_path)
         writer._append(("z", "from another version"))
         attempt = opened()
-        await writer.open(attempt)
+        writer.open(attempt)
         writer.settle(attempt.id, settled())
 
     asyncio.run(write())
