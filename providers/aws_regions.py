@@ -54,14 +54,17 @@ REGIONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 GLOBAL: Final = "global"
-AREAS: Final = ("us", "eu", "apac", "jp", "au", "ca", "us-gov", GLOBAL)
+AREAS: Final = ("us", "eu", "apac", "jp", "au", "in", "ca", "us-gov", GLOBAL)
 # What a key's setting "inference_profile" may say; without it, a model id is called as it is.
 INFERENCE_PROFILES: Final = ("geographic", "global", "none")
 
-# From here on a narrower area than apac serves new models; Canada's calls may be served in the United States.
+# From here a narrower area than apac serves new models, in India a few of them; Canada's calls may be served in the
+# United States.
 _AREAS_OF_REGION: Final[Mapping[str, tuple[str, ...]]] = {
     "ap-northeast-1": ("jp", "apac"),
     "ap-northeast-3": ("jp", "apac"),
+    "ap-south-1": ("in", "apac"),
+    "ap-south-2": ("in", "apac"),
     "ap-southeast-2": ("au", "apac"),
     "ap-southeast-4": ("au", "apac"),
     "ap-southeast-6": ("au", "apac"),
@@ -75,6 +78,10 @@ _AREAS_OF_CONTINENT: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # Models that were there before Japan and Australia had areas of their own.
 _APAC_MODELS: Final = ("anthropic.claude-3", "anthropic.claude-sonnet-4-2025")
+# All that have a profile of India. Source: AWS, announcement of 2026-09-29.
+_INDIAN_MODELS: Final = frozenset(
+    ["anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic.claude-opus-5", "anthropic.claude-sonnet-5"]
+)
 _PROFILE_ID: Final = re.compile(r"([a-z]{2,6}(?:-gov)?)\.(anthropic\..+)")
 _SYSTEM_PROFILE: Final = "inference-profile/"
 _APPLICATION_PROFILE: Final = ":application-inference-profile/"
@@ -164,10 +171,16 @@ def _is_callable(area: str, region: str) -> bool:
 
 
 def _own_area(region: str, base: str) -> str:
-    areas = _areas_of(region)
-    if not areas:
-        raise WrongRegion(
-            f"There is no geographic inference profile for {region}. "
-            "Set this key's inference profile to global, or choose another region."
-        )
-    return areas[-1] if areas[-1] == "apac" and base.startswith(_APAC_MODELS) else areas[0]
+    for area in _areas_of(region):
+        if _has_profile(base, area):
+            return area
+    raise WrongRegion(
+        f"There is no geographic inference profile for {region}. "
+        "Set this key's inference profile to global, or choose another region."
+    )
+
+
+def _has_profile(base: str, area: str) -> bool:
+    if area == "in":
+        return base in _INDIAN_MODELS
+    return area not in ("jp", "au") or not base.startswith(_APAC_MODELS)

@@ -50,6 +50,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = {
     "apac": ("ap-",),
     "jp": ("ap-northeast-",),
     "au": ("ap-southeast-",),
+    "in": ("ap-south-",),
     "ca": ("ca-",),
     "global": ("",),
 }

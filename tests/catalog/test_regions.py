@@ -31,6 +31,7 @@ PREFIX_OF_AREA = {
     "apac": ("ap-", "asia-"),
     "jp": ("ap-northeast-", "asia-northeast"),
     "au": ("ap-southeast-", "australia-"),
+    "in": ("ap-south-", "asia-south"),
     "me": ("me-", "il-"),
     "africa": ("af-", "africa-"),
 }
@@ -54,6 +55,10 @@ PREFIX_OF_AREA = {
         ("asia-northeast1", "jp"),
         ("ap-northeast-2", "apac"),
         ("australia-southeast1", "au"),
+        ("ap-south-1", "in"),
+        ("ap-south-2", "in"),
+        ("asia-south1", "in"),
+        ("in", "in"),
         ("me-central1", "me"),
         ("me-central-1", "me"),
         ("global", "global"),
@@ -78,6 +83,10 @@ def test_a_region_has_one_innermost_area(region: str, area: str) -> None:
         # And the areas within it.
         ("jp", ["apac"]),
         ("au", ["apac"]),
+        ("in", ["apac"]),
+        ("in", ["in"]),
+        ("ap-south-2", ["in"]),
+        ("ap-south-1", ["apac"]),
         ("ap-northeast-1", ["apac"]),
         ("australia-southeast1", ["apac"]),
         ("us-gov", ["us"]),
@@ -121,6 +130,8 @@ def test_allowed(region: str, allowed: list[str]) -> None:
         ("us-east-1", ["us-east1"]),
         # The larger area is not the smaller.
         ("apac", ["jp"]),
+        ("apac", ["in"]),
+        ("ap-southeast-1", ["in"]),
         ("ap-northeast-2", ["jp"]),
         ("us", ["us-gov"]),
         ("us-east-1", ["us-gov"]),

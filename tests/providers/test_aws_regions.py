@@ -10,6 +10,7 @@ from providers.aws_regions import AREAS, GLOBAL, INFERENCE_PROFILES, REGIONS, re
 from providers.base import WrongRegion
 
 X = "anthropic.claude-opus-4-8"
+INDIAN = "anthropic.claude-sonnet-5"
 ARN = "arn:aws:bedrock:eu-west-1:123456789012:"
 
 
@@ -41,9 +42,10 @@ def test_every_region_that_botocore_knows_bedrock_in_is_listed() -> None:
         (f"au.{X}", "ap-southeast-4", "", f"au.{X}", "au"),
         (f"apac.{X}", "ap-southeast-2", "", f"apac.{X}", "apac"),
         (f"us-gov.{X}", "us-gov-west-1", "", f"us-gov.{X}", "us-gov"),
+        (f"in.{INDIAN}", "ap-south-1", "", f"in.{INDIAN}", "in"),
+        (f"in.{INDIAN}", "ap-south-2", "geographic", f"in.{INDIAN}", "in"),
         # Nobody lists the areas of these; AWS says itself what cannot be called.
         (f"us.{X}", "sa-east-1", "", f"us.{X}", "us"),
-        (f"in.{X}", "ap-south-1", "", f"in.{X}", "in"),
         # The key's area, for ids that name none or the world.
         (X, "eu-west-1", "geographic", f"eu.{X}", "eu"),
         (f"global.{X}", "eu-west-1", "geographic", f"eu.{X}", "eu"),
@@ -52,6 +54,8 @@ def test_every_region_that_botocore_knows_bedrock_in_is_listed() -> None:
         (f"ca.{X}", "ca-west-1", "geographic", f"ca.{X}", "ca"),
         (X, "ap-northeast-1", "geographic", f"jp.{X}", "jp"),
         (X, "ap-southeast-2", "geographic", f"au.{X}", "au"),
+        (INDIAN, "ap-south-1", "geographic", f"in.{INDIAN}", "in"),
+        (f"global.{INDIAN}", "ap-south-2", "geographic", f"in.{INDIAN}", "in"),
         (X, "ap-south-1", "geographic", f"apac.{X}", "apac"),
         (
             "anthropic.claude-sonnet-4-20250514-v1:0",
@@ -90,6 +94,8 @@ def test_model_is_called_by_the_id_that_region_and_setting_make(
         (f"eu.{X}", "us-east-1", "global"),
         (f"jp.{X}", "ap-southeast-2", ""),
         (f"au.{X}", "ap-south-1", ""),
+        (f"in.{INDIAN}", "us-east-1", ""),
+        (f"in.{INDIAN}", "ap-southeast-1", ""),
         (X, "sa-east-1", "geographic"),
         (f"{ARN}application-inference-profile/abc", "us-east-1", ""),
         ("arn:broken", "us-east-1", ""),
