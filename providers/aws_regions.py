@@ -76,8 +76,16 @@ _AREAS_OF_CONTINENT: Final[Mapping[str, tuple[str, ...]]] = {
     "eu": ("eu",),
     "ap": ("apac",),
 }
-# Models that were there before Japan and Australia had areas of their own.
-_APAC_MODELS: Final = ("anthropic.claude-3", "anthropic.claude-sonnet-4-2025")
+# Models that were there before Japan and Australia had areas of their own, and those of them that apac has profiles of;
+# it has none of any later model.
+_MODELS_BEFORE_JAPAN: Final = ("anthropic.claude-3", "anthropic.claude-sonnet-4-2025")
+_APAC_MODELS: Final = (
+    "anthropic.claude-3-haiku",
+    "anthropic.claude-3-sonnet",
+    "anthropic.claude-3-5-sonnet",
+    "anthropic.claude-3-7-sonnet",
+    "anthropic.claude-sonnet-4-2025",
+)
 # All that have a profile of India. Source: AWS, announcement of 2026-09-29.
 _INDIAN_MODELS: Final = frozenset(
     ["anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic.claude-opus-5", "anthropic.claude-sonnet-5"]
@@ -175,12 +183,18 @@ def _own_area(region: str, base: str) -> str:
         if _has_profile(base, area):
             return area
     raise WrongRegion(
-        f"There is no geographic inference profile for {region}. "
+        f"There is no geographic inference profile of “{base}” for {region}. "
         "Set this key's inference profile to global, or choose another region."
     )
 
 
 def _has_profile(base: str, area: str) -> bool:
-    if area == "in":
-        return base in _INDIAN_MODELS
-    return area not in ("jp", "au") or not base.startswith(_APAC_MODELS)
+    match area:
+        case "in":
+            return base in _INDIAN_MODELS
+        case "apac":
+            return base.startswith(_APAC_MODELS)
+        case "jp" | "au":
+            return not base.startswith(_MODELS_BEFORE_JAPAN)
+        case _:
+            return True

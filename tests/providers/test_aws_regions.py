@@ -6,11 +6,20 @@ from pathlib import Path
 import botocore
 import pytest
 
-from providers.aws_regions import AREAS, GLOBAL, INFERENCE_PROFILES, REGIONS, region_served_in, resolve_model
+from providers.aws_regions import (
+    AREAS,
+    GLOBAL,
+    INFERENCE_PROFILES,
+    REGIONS,
+    region_served_in,
+    resolve_model,
+    split_profile,
+)
 from providers.base import WrongRegion
 
 X = "anthropic.claude-opus-4-8"
 INDIAN = "anthropic.claude-sonnet-5"
+OLD = "anthropic.claude-sonnet-4-20250514-v1:0"
 ARN = "arn:aws:bedrock:eu-west-1:123456789012:"
 
 
@@ -56,14 +65,9 @@ def test_every_region_that_botocore_knows_bedrock_in_is_listed() -> None:
         (X, "ap-southeast-2", "geographic", f"au.{X}", "au"),
         (INDIAN, "ap-south-1", "geographic", f"in.{INDIAN}", "in"),
         (f"global.{INDIAN}", "ap-south-2", "geographic", f"in.{INDIAN}", "in"),
-        (X, "ap-south-1", "geographic", f"apac.{X}", "apac"),
-        (
-            "anthropic.claude-sonnet-4-20250514-v1:0",
-            "ap-northeast-1",
-            "geographic",
-            "apac.anthropic.claude-sonnet-4-20250514-v1:0",
-            "apac",
-        ),
+        (OLD, "ap-south-1", "geographic", f"apac.{OLD}", "apac"),
+        (OLD, "ap-southeast-1", "geographic", f"apac.{OLD}", "apac"),
+        (OLD, "ap-northeast-1", "geographic", f"apac.{OLD}", "apac"),
         # Global only widens what names no area.
         (X, "eu-west-1", "global", f"global.{X}", "global"),
         (f"eu.{X}", "eu-west-1", "global", f"eu.{X}", "eu"),
@@ -97,6 +101,9 @@ def test_model_is_called_by_the_id_that_region_and_setting_make(
         (f"in.{INDIAN}", "us-east-1", ""),
         (f"in.{INDIAN}", "ap-southeast-1", ""),
         (X, "sa-east-1", "geographic"),
+        (X, "ap-southeast-1", "geographic"),
+        (f"global.{X}", "ap-south-1", "geographic"),
+        ("anthropic.claude-3-opus-20240229-v1:0", "ap-northeast-1", "geographic"),
         (f"{ARN}application-inference-profile/abc", "us-east-1", ""),
         ("arn:broken", "us-east-1", ""),
     ],
@@ -121,16 +128,42 @@ def test_area_that_the_id_names_is_never_left(area: str, profile: str) -> None:
 
 
 def test_every_id_of_the_catalog_can_be_called_from_somewhere() -> None:
+    ids = _catalog_ids()
+
+    assert ids
+    assert [model for model in ids if not any(_can_call(model, region) for region in REGIONS)] == []
+
+
+def test_model_without_a_profile_of_the_area_is_refused_with_the_way_out() -> None:
+    with pytest.raises(WrongRegion, match=f"profile of “{X}” for ap-southeast-1.* to global"):
+        resolve_model(f"global.{X}", region="ap-southeast-1", profile="geographic")
+
+
+@pytest.mark.parametrize("region", ["ap-southeast-1", "ap-northeast-2", "ap-south-1", "ap-south-2"])
+def test_geographic_profiles_of_asia_are_those_of_the_catalog(region: str) -> None:
+    ids = _catalog_ids()
+    areas = ("in", "apac") if region.startswith("ap-south-") else ("apac",)
+
+    for base in {split_profile(model)[1] for model in ids}:
+        in_catalog = next((f"{area}.{base}" for area in areas if f"{area}.{base}" in ids), None)
+        assert _geographic(base, region) == in_catalog
+
+
+def _catalog_ids() -> list[str]:
     catalog = json.loads((Path(__file__).resolve().parents[2] / "catalog/claude.json").read_text())
-    ids = [
+    return [
         offering["upstream_id"]
         for model in catalog["models"]
         for offering in model["offerings"]
         if offering["provider"] == "aws"
     ]
 
-    assert ids
-    assert [model for model in ids if not any(_can_call(model, region) for region in REGIONS)] == []
+
+def _geographic(base: str, region: str) -> str | None:
+    try:
+        return resolve_model(base, region=region, profile="geographic")
+    except WrongRegion:
+        return None
 
 
 def _can_call(model: str, region: str) -> bool:
