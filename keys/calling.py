@@ -112,8 +112,8 @@ def _read_answer(
         sentence = f"The key works: {call.model} was still thinking when the few tokens of a test were used up."
         return TestResult(Outcome.OK, sentence, latency_ms, status, request_id)
     if status >= 300:
-        outcome = _outcome_of(api, response)
-        return TestResult(outcome, advise(call, outcome), latency_ms, status, request_id)
+        outcome, told = _outcome_of(api, response)
+        return TestResult(outcome, advise(call, outcome, told), latency_ms, status, request_id)
     try:
         if message is None:
             sentence = f"Checked in {latency_ms} ms; {api.read_check(response.content)}."
@@ -129,12 +129,11 @@ def _read_answer(
     )
 
 
-def _outcome_of(api: ProviderAPI, response: httpx.Response) -> Outcome:
+def _outcome_of(api: ProviderAPI, response: httpx.Response) -> tuple[Outcome, str]:
     if response.status_code < 400:
-        return Outcome.MISCONFIGURED
+        return Outcome.MISCONFIGURED, ""
     headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    outcome, _ = api.classify_error(response.status_code, response.content, headers)
-    return outcome
+    return api.classify_error(response.status_code, response.content, headers)
 
 
 def _since(started: float) -> int:

@@ -24,6 +24,10 @@ _AWS_CHECK_FORBIDDEN: Final = (
     "AWS knows this credential but does not let it list models (bedrock:ListFoundationModels), which the free check "
     "does. It may call them all the same: send a test message."
 )
+_AWS_RETENTION: Final = (
+    "Bedrock serves this model only to accounts with another data retention mode: provider_data_share, or for some "
+    "models aws_review. Choose one for the account as AWS's page on data retention says, or choose another model."
+)
 _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
     "anthropic": {
         Outcome.INVALID_CREDENTIAL: "Anthropic does not accept this key: it is mistyped or deleted, or its "
@@ -63,9 +67,11 @@ _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
 }
 
 
-def advise(call: TestCall, outcome: Outcome) -> str:
-    """Return what ``outcome`` means for ``call``, and what to do."""
+def advise(call: TestCall, outcome: Outcome, told: str = "") -> str:
+    """Return what ``outcome`` means for ``call``, and what to do; ``told`` is the provider's own message."""
     provider = call.version.provider_key.provider
+    if provider == "aws" and "data retention mode" in told:
+        return _AWS_RETENTION
     if provider == "aws" and outcome == Outcome.NO_PERMISSION and call.kind == TestCall.Kind.CHECK:
         return _AWS_CHECK_FORBIDDEN
     return _OF_PROVIDER.get(provider, {}).get(outcome) or _ADVICE[outcome]

@@ -4,6 +4,7 @@ Source: Amazon Bedrock Runtime API Reference, errors of InvokeModel, InvokeModel
 AWS "Common errors"; recorded answers.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -59,8 +60,14 @@ _REFUSALS: Final = (
     ("api key is valid", Outcome.INVALID_CREDENTIAL),
     ("invalid api key", Outcome.INVALID_CREDENTIAL),
 )
-# A 400 may quote the request, so that only its beginning counts.
-_MODEL_REFUSALS: Final = ("Invocation of model ID", "The provided model identifier is invalid")
+# A 400 may quote the request, so that only its beginning counts; what the model itself refuses is introduced as such.
+_INTRODUCTION: Final = re.compile(r"The model returned (?:the )?following errors: ")
+# The last is about the account, which has to opt in to some models (NousResearch/hermes-agent#62965).
+_MODEL_REFUSALS: Final = (
+    "Invocation of model ID",
+    "The provided model identifier is invalid",
+    "data retention mode ",
+)
 
 # The names that Anthropic's own stream gives to these failures.
 _STREAM_ERROR_TYPES: Final[Mapping[Outcome, str]] = {
@@ -97,9 +104,15 @@ def stream_error(headers: Mapping[str, str], payload: bytes) -> StreamError:
     return StreamError(_STREAM_ERROR_TYPES.get(outcome, "api_error"), message)
 
 
+def _without_introduction(message: str) -> str:
+    introduction = _INTRODUCTION.match(message)
+    return message[introduction.end() :] if introduction else message
+
+
 def _refusal(status: int, message: str) -> Outcome | None:
     if status == 400:
-        return Outcome.MODEL_NOT_AVAILABLE if message.startswith(_MODEL_REFUSALS) else None
+        refusal = _without_introduction(message)
+        return Outcome.MODEL_NOT_AVAILABLE if refusal.startswith(_MODEL_REFUSALS) else None
     if status not in (401, 403):
         return None
     told = message.lower()

@@ -145,6 +145,17 @@ def test_a_message_that_bedrock_forbids_names_the_permission_of_calls(aws: KeyVe
     assert "bedrock:InvokeModel" in run(aws, Kind.MESSAGE, "eu.anthropic.claude-sonnet-4-6").message
 
 
+def test_a_model_that_wants_another_data_retention_mode_says_which(aws: KeyVersion, stub: Stub) -> None:
+    text = "The model returned the following errors: data retention mode 'default' is not available for this model"
+    headers = {"x-amzn-errortype": "ValidationException"}
+    stub.replies.append(Reply.of_json({"message": text}, status=400, headers=headers))
+
+    call = run(aws, Kind.MESSAGE, "eu.anthropic.claude-fable-5")
+
+    assert call.outcome == Outcome.MODEL_NOT_AVAILABLE
+    assert "provider_data_share" in call.message
+
+
 def test_a_model_of_another_area_is_not_even_asked_for(aws: KeyVersion, stub: Stub) -> None:
     call = run(aws, Kind.MESSAGE, "us.anthropic.claude-sonnet-4-6")
 

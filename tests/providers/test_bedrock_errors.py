@@ -12,6 +12,7 @@ from tests.providers import recordings
 from tests.providers.recordings import needs_recordings
 
 _NO_ACCESS = "You don't have access to the model with the specified model ID."
+_RETENTION = "data retention mode 'default' is not available for this model"
 _MARKETPLACE = (
     "Model access is denied due to IAM user or service role is not authorized to perform the required AWS Marketplace "
     "actions (aws-marketplace:ViewSubscriptions, aws-marketplace:Subscribe) to enable access to this model."
@@ -90,6 +91,20 @@ def test_recorded_refusals_are_understood(path: Path) -> None:
         (500, "InternalServerException", "Any.", Outcome.PROVIDER_ERROR),
         (400, "ValidationException", "max_tokens: Field required", Outcome.INVALID_REQUEST),
         (400, "ValidationException", "The provided model doesn't support counting tokens.", Outcome.INVALID_REQUEST),
+        (400, "ValidationException", _RETENTION, Outcome.MODEL_NOT_AVAILABLE),
+        (
+            400,
+            "ValidationException",
+            f"The model returned the following errors: {_RETENTION}",
+            Outcome.MODEL_NOT_AVAILABLE,
+        ),
+        (400, "ValidationException", f"The model returned following errors: {_RETENTION}", Outcome.MODEL_NOT_AVAILABLE),
+        (
+            400,
+            "ValidationException",
+            "The model returned the following errors: invalid beta flag",
+            Outcome.INVALID_REQUEST,
+        ),
         (400, "SomethingNewException", "Any.", Outcome.INVALID_REQUEST),
     ],
 )
@@ -132,6 +147,8 @@ def test_message_and_status_decide_where_no_exception_is_named(status: int, mess
         "Input tag 'the security token included in the request' found using 'type' does not match",
         "Input tag 'Model access is denied' found using 'type' does not match",
         "Input tag 'The provided model identifier is invalid' found using 'type' does not match",
+        f"Input tag '{_RETENTION}' found using 'type' does not match",
+        f"tools: 'The model returned the following errors: {_RETENTION}' is not a tool",
     ],
 )
 def test_client_cannot_condemn_a_key_by_what_a_400_quotes(quoted: str) -> None:
