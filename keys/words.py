@@ -28,6 +28,11 @@ _AWS_RETENTION: Final = (
     "Bedrock serves this model only to accounts with another data retention mode: provider_data_share, or for some "
     "models aws_review. Choose one for the account as AWS's page on data retention says, or choose another model."
 )
+# Counting, which is what the check does, is offered in few places and answers these where it is not.
+_GOOGLE_CHECK_IMPOSSIBLE: Final = (
+    "This account cannot be checked here for free: Vertex AI did not count tokens for it. It may call models all the "
+    "same: send a test message."
+)
 _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
     "anthropic": {
         Outcome.INVALID_CREDENTIAL: "Anthropic does not accept this key: it is mistyped or deleted, or its "
@@ -65,6 +70,11 @@ _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
         Outcome.NO_CREDIT: "The account's quota is used up. Add credit on the provider's billing page.",
     },
 }
+_OF_CHECK: Final[Mapping[tuple[str, Outcome], str]] = {
+    ("aws", Outcome.NO_PERMISSION): _AWS_CHECK_FORBIDDEN,
+    ("google", Outcome.MODEL_NOT_AVAILABLE): _GOOGLE_CHECK_IMPOSSIBLE,
+    ("google", Outcome.PROVIDER_ERROR): _GOOGLE_CHECK_IMPOSSIBLE,
+}
 
 
 def advise(call: TestCall, outcome: Outcome, told: str = "") -> str:
@@ -72,6 +82,6 @@ def advise(call: TestCall, outcome: Outcome, told: str = "") -> str:
     provider = call.version.provider_key.provider
     if provider == "aws" and "data retention mode" in told:
         return _AWS_RETENTION
-    if provider == "aws" and outcome == Outcome.NO_PERMISSION and call.kind == TestCall.Kind.CHECK:
-        return _AWS_CHECK_FORBIDDEN
+    if call.kind == TestCall.Kind.CHECK and (of_check := _OF_CHECK.get((provider, outcome))):
+        return of_check
     return _OF_PROVIDER.get(provider, {}).get(outcome) or _ADVICE[outcome]

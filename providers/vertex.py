@@ -6,7 +6,7 @@ them: an ``anthropic_beta`` in the body is not heeded here (BerriAI/litellm#2232
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ from providers.sse import StreamMeter
 from providers.usage import LARGEST_COUNT, read_message
 from providers.vertex_account import ServiceAccountExchange
 from providers.vertex_account import sensitive_parts as sensitive_parts
-from providers.vertex_locations import origin_of
+from providers.vertex_locations import counting_place, origin_of
 
 API_VERSION: Final = "vertex-2023-10-16"
 # What the account needs in its project, and the role that has it, as the Google Cloud console names them.
@@ -96,10 +96,14 @@ def region_of(model: str, target: Target) -> str:
 
 
 def build_check(target: Target) -> Outbound:
-    """Return the free request that proves a credential: it counts a word's tokens in the project and location.
+    """Return the free request that proves a credential: it counts a word's tokens in the project.
 
-    It needs the permission of a model call. Raises SettingsInvalid.
+    It needs the permission of a model call. Few places count; it goes to the one nearest to the key's location, unless
+    the key has an address of its own, which may know only that location. Raises SettingsInvalid.
     """
+    if not target.origin:
+        place = _valid(counting_place, target.settings.get("location", ""))
+        target = Target(settings={**target.settings, "location": place})
     body = {"model": CHECK_MODEL, "messages": [{"role": "user", "content": "Hello"}]}
     call = ModelCall(CHECK_MODEL, msgspec.json.encode(body), shape=Shape.COUNT_TOKENS)
     return build_request(call, target)
@@ -192,12 +196,16 @@ def _url(target: Target, model_and_verb: str) -> str:
     project, location = target.settings.get("project_id", ""), target.settings.get("location", "")
     if not _PROJECT_ID.fullmatch(project):
         raise SettingsInvalid("This is not the ID of a Google Cloud project.")
-    try:
-        origin = target.origin or origin_of(location)
-    except ValueError as error:
-        raise SettingsInvalid(str(error)) from None
+    origin = target.origin or _valid(origin_of, location)
     path = f"/v1/projects/{project}/locations/{quote(location, safe='')}/publishers/anthropic/models/{model_and_verb}"
     return origin + path
+
+
+def _valid(asked: Callable[[str], str], location: str) -> str:
+    try:
+        return asked(location)
+    except ValueError as error:
+        raise SettingsInvalid(str(error)) from None
 
 
 def _headers(call: ModelCall) -> Mapping[str, str]:

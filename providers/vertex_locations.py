@@ -42,6 +42,20 @@ LOCATIONS: Final[Mapping[str, str]] = {
     "me-central2": "Dammam, Saudi Arabia",
     "me-west1": "Tel Aviv, Israel",
 }
+GLOBAL: Final = "global"
+# Where tokens are counted, and the one of these places that is nearest, by how a region's name begins.
+# Source: Google Cloud, "Count tokens for Claude models", as of 2026-10; regions that it named before are left out.
+_COUNTING: Final = (GLOBAL, "us", "eu", "asia-southeast1")
+_NEAREST_COUNTING: Final[Mapping[str, str]] = {
+    "us": "us",
+    "northamerica": "us",
+    "southamerica": "us",
+    "europe": "eu",
+    "me": "eu",
+    "africa": "eu",
+    "asia": "asia-southeast1",
+    "australia": "asia-southeast1",
+}
 _REGION: Final = re.compile(r"[a-z]{2,20}-[a-z]{2,20}\d{1,2}")
 
 
@@ -50,10 +64,16 @@ def origin_of(location: str) -> str:
 
     Raises ValueError for anything else: the text becomes a part of the host that credentials are sent to.
     """
-    if location == "global":
+    if location == GLOBAL:
         return "https://aiplatform.googleapis.com"
     if location in ("us", "eu"):
         return f"https://aiplatform.{location}.rep.googleapis.com"
     if not _REGION.fullmatch(location):
         raise ValueError("This is not a location of Vertex AI.")
     return f"https://{location}-aiplatform.googleapis.com"
+
+
+def counting_place(location: str) -> str:
+    """Return the place nearest to ``location`` that counts tokens. Raises ValueError if it is no location."""
+    origin_of(location)
+    return location if location in _COUNTING else _NEAREST_COUNTING.get(location.partition("-")[0], GLOBAL)

@@ -204,7 +204,8 @@ def test_a_service_account_that_google_does_not_know_is_told(google: KeyVersion,
     [
         (401, "UNAUTHENTICATED", Outcome.INVALID_CREDENTIAL, "make a new key"),
         (403, "PERMISSION_DENIED", Outcome.NO_PERMISSION, "role Vertex AI User"),
-        (404, "NOT_FOUND", Outcome.MODEL_NOT_AVAILABLE, "Model Garden"),
+        (404, "NOT_FOUND", Outcome.MODEL_NOT_AVAILABLE, "send a test message"),
+        (500, "INTERNAL", Outcome.PROVIDER_ERROR, "send a test message"),
         (429, "RESOURCE_EXHAUSTED", Outcome.RATE_LIMITED, "quota"),
         (400, "INVALID_ARGUMENT", Outcome.INVALID_REQUEST, "Check the project ID"),
     ],
@@ -219,6 +220,13 @@ def test_vertexes_refusals_are_told_in_plain_words(
 
     assert call.outcome == outcome
     assert words in call.message
+
+
+def test_a_message_to_a_model_that_vertex_lacks_names_the_model_garden(google: KeyVersion, stub: Stub) -> None:
+    stub.replies.append(Reply.of_json({"access_token": ACCESS_TOKEN, "expires_in": 3599}))
+    stub.replies.append(Reply.of_json({"error": {"code": 404, "message": "No.", "status": "NOT_FOUND"}}, status=404))
+
+    assert "Model Garden" in run(google, Kind.MESSAGE, "claude-haiku-4-5@20251001").message
 
 
 def test_a_project_that_cannot_be_one_is_not_even_asked_for(google: KeyVersion, stub: Stub) -> None:

@@ -235,13 +235,40 @@ def test_credential_is_only_in_the_headers_of_sending() -> None:
     assert "ya29" not in repr(outbound)
 
 
-def test_check_counts_in_the_project_and_location() -> None:
-    outbound = vertex.build_check(TARGET)
+@pytest.mark.parametrize(
+    ("location", "counts_in"),
+    [
+        ("global", "global"),
+        ("us", "us"),
+        ("eu", "eu"),
+        ("asia-southeast1", "asia-southeast1"),
+        ("us-east5", "us"),
+        ("northamerica-northeast1", "us"),
+        ("europe-west2", "eu"),
+        ("me-central1", "eu"),
+        ("asia-northeast1", "asia-southeast1"),
+        ("australia-southeast1", "asia-southeast1"),
+        ("mars-north1", "global"),
+    ],
+)
+def test_check_counts_at_the_nearest_place_that_counts(location: str, counts_in: str) -> None:
+    outbound = vertex.build_check(target(location=location))
 
-    assert outbound.url.endswith(
-        "/projects/example-project/locations/us-east5/publishers/anthropic/models/count-tokens:rawPredict"
-    )
+    path = f"/v1/projects/example-project/locations/{counts_in}/publishers/anthropic/models/count-tokens:rawPredict"
+    assert outbound.url == origin_of(counts_in) + path
     assert json.loads(outbound.body)["messages"]
+
+
+def test_check_at_an_origin_of_ones_own_stays_in_its_location() -> None:
+    outbound = vertex.build_check(Target("https://vertex.example.com", target(location="europe-west3").settings))
+
+    assert outbound.url.startswith("https://vertex.example.com/v1/projects/example-project/locations/europe-west3/")
+
+
+@pytest.mark.parametrize("location", ["", "../x", "evil.example.com/"])
+def test_check_in_what_is_no_location_is_refused(location: str) -> None:
+    with pytest.raises(vertex.SettingsInvalid):
+        vertex.build_check(target(location=location))
 
 
 def test_check_is_passed_by_a_count_alone() -> None:
