@@ -22,6 +22,7 @@ from providers.aws_regions import arn_region, foundation_model, known_region, re
 from providers.base import Answer, ModelCall, NotTranslatable, Outbound, Shape, Target, TokenCounts, UnreadableAnswer
 from providers.bedrock_errors import classify_error as classify_error
 from providers.bedrock_stream import BedrockStream
+from providers.betas import BETA_HEADER, BetaTable
 from providers.body import edit_body, peek_field
 from providers.secret import Secret
 from providers.usage import read_message
@@ -31,6 +32,30 @@ PERMISSIONS: Final = (
     "bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream for the models and their inference profiles, "
     "bedrock:CountTokens to count tokens, bedrock:ListFoundationModels for the free check; "
     "with a Bedrock API key also bedrock:CallWithBearerToken."
+)
+# Sources: router-for-me/CLIProxyAPI#4750 (each tried alone); BerriAI/litellm#19875 and its
+# anthropic_beta_headers_config.json; anthropics/claude-code#49370 and #49648 (claude-code-20250219, which asks for
+# nothing and is refused by some models), #30926 (the other name).
+HEADER_BETAS: Final = BetaTable(
+    refused=frozenset(
+        [
+            "advisor-tool-2026-03-01",
+            "claude-code-20250219",
+            "code-execution-2025-05-22",
+            "code-execution-2025-08-25",
+            "fast-mode-2026-02-01",
+            "files-api-2025-04-14",
+            "mcp-servers-2025-12-04",
+            "oauth-2025-04-20",
+            "per-turn-control-2026-07-01",
+            "prompt-caching-scope-2026-01-05",
+            "redact-thinking-2026-02-12",
+            "skills-2025-10-02",
+            "token-efficient-tools-2026-03-28",
+            "web-fetch-2025-09-10",
+        ]
+    ),
+    renamed={"advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19"},
 )
 
 translated_shapes: Final[frozenset[Shape]] = frozenset()
@@ -53,9 +78,9 @@ def shapes_at(target: Target) -> frozenset[Shape]:
 def build_request(call: ModelCall, target: Target) -> Outbound:
     """Return the POST of the call's body in the form that Bedrock takes.
 
-    ``model`` and ``stream`` leave the body, the client's betas and ``anthropic_version`` enter it; its headers, which
-    are Anthropic's or nobody's, do not go on. Raises WrongRegion if the key's region cannot serve the model,
-    NotTranslatable if no model can have such an id.
+    ``model`` and ``stream`` leave the body, ``anthropic_version`` and the betas of the client's header enter it, but
+    for those known to be refused; its headers, which are Anthropic's or nobody's, do not go on. Raises WrongRegion if
+    the key's region cannot serve the model, NotTranslatable if no model can have such an id.
     """
     region, model = _region_and_model(call, target)
     body = _invoke_body(call)
@@ -169,7 +194,7 @@ def _invoke_body(call: ModelCall) -> bytes:
 
 def _merged_betas(call: ModelCall) -> list[str] | None:
     """Return the body's betas and then the header's, each once; None if the body's list can stay as it is."""
-    in_header = [beta for part in call.headers.get("anthropic-beta", "").split(",") if (beta := part.strip())]
+    in_header = HEADER_BETAS.passed_on(call.headers.get(BETA_HEADER, ""))
     if not in_header:
         return None
     in_body = _decoded(_field(call.body, "anthropic_beta"))

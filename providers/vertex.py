@@ -14,6 +14,7 @@ import msgspec
 
 from providers import anthropic
 from providers.base import Answer, ModelCall, Outbound, Outcome, Shape, Target, UnreadableAnswer
+from providers.betas import BETA_HEADER, BetaTable, betas_in
 from providers.body import edit_body, peek_field
 from providers.secret import Secret
 from providers.sse import StreamMeter
@@ -37,7 +38,33 @@ token_exchange: Final = ServiceAccountExchange()
 _VERSION_FIELD: Final = "anthropic_version"
 # A client may not choose who is billed, nor turn the call into another one; the version stands in the body.
 _STOPPED_HEADERS: Final = ("anthropic-version", "x-goog-", "x-http-method")
-_BETAS: Final = "anthropic-beta"
+# Sources: reports that quote its refusal, anthropics/claude-code#34802, #53855 (effort, which some models refuse and
+# none needs), #21625, #13770, #11960, QuantumNous/new-api#2975, #4911, vercel/ai#10981; for the rest and the other
+# name, BerriAI/litellm, anthropic_beta_headers_config.json.
+HEADER_BETAS: Final = BetaTable(
+    refused=frozenset(
+        [
+            "adaptive-thinking-2026-01-28",
+            "advisor-tool-2026-03-01",
+            "code-execution-2025-08-25",
+            "effort-2025-11-24",
+            "fast-mode-2026-02-01",
+            "files-api-2025-04-14",
+            "mcp-client-2025-04-04",
+            "mcp-client-2025-11-20",
+            "mcp-servers-2025-12-04",
+            "oauth-2025-04-20",
+            "prompt-caching-scope-2026-01-05",
+            "redact-thinking-2026-02-12",
+            "skills-2025-10-02",
+            "structured-outputs-2025-11-13",
+            "structured-outputs-2025-12-15",
+            "tool-examples-2025-10-29",
+            "web-fetch-2025-09-10",
+        ]
+    ),
+    renamed={"advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19"},
+)
 # Counting refuses a request for betas that the same model takes when it answers (BerriAI/litellm#39597).
 _BETAS_OF_COUNTING: Final = frozenset(
     [
@@ -210,11 +237,15 @@ def _valid(asked: Callable[[str], str], location: str) -> str:
 
 def _headers(call: ModelCall) -> Mapping[str, str]:
     headers = {name: value for name, value in call.headers.items() if not name.startswith(_STOPPED_HEADERS)}
-    if call.shape == Shape.COUNT_TOKENS and _BETAS in headers:
-        known = [beta for beta in map(str.strip, headers.pop(_BETAS).split(",")) if beta in _BETAS_OF_COUNTING]
-        if known:
-            headers[_BETAS] = ",".join(known)
+    if betas := _passed_on(headers.pop(BETA_HEADER, ""), call.shape):
+        headers[BETA_HEADER] = ",".join(betas)
     return {"content-type": "application/json", **headers}
+
+
+def _passed_on(header: str, shape: Shape) -> list[str]:
+    if shape == Shape.COUNT_TOKENS:
+        return [beta for beta in betas_in(header) if beta in _BETAS_OF_COUNTING]
+    return HEADER_BETAS.passed_on(header)
 
 
 def _has_version(body: bytes) -> bool:

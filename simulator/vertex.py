@@ -31,6 +31,13 @@ from simulator.versions import NEWEST
 
 # The second is what the SDKs of Anthropic send since the Messages API has that version.
 ANTHROPIC_VERSIONS = ("vertex-2023-10-16", NEWEST)
+# Source: reports that quote the refusal (anthropics/claude-code#13770, #21625, #34802).
+REFUSED_BETAS = frozenset(
+    {
+        *("adaptive-thinking-2026-01-28", "advanced-tool-use-2025-11-20", "effort-2025-11-24", "fast-mode-2026-02-01"),
+        *("oauth-2025-04-20", "prompt-caching-scope-2026-01-05", "structured-outputs-2025-12-15"),
+    }
+)
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LOCATION = re.compile(r"global|us|eu|[a-z]+-[a-z]+\d{1,2}")
 _COUNTING = "count-tokens"
@@ -168,6 +175,7 @@ class VertexAPI:
             await self._send_free(call, caller, {"input_tokens": await self._engine.count(call, caller, body)})
             return
         model = self._find_model(name, where)
+        _check_betas(call.headers.get("anthropic-beta", ""))
         _check_body(body)
         await self._answer_message(call, caller, model, body, is_stream=method == "streamRawPredict")
 
@@ -195,6 +203,15 @@ class VertexAPI:
 
 def _request_id(call: Call) -> str:
     return call.request_id.replace("req_", "req_vrtx_")
+
+
+def _check_betas(header: str) -> None:
+    refused = [beta for beta in map(str.strip, header.split(",")) if beta in REFUSED_BETAS]
+    if refused:
+        raise invalid(
+            f"Unexpected value(s) {', '.join(f'`{beta}`' for beta in refused)} for the `anthropic-beta` header. Please "
+            "consult our documentation at docs.anthropic.com or try again without the header."
+        )
 
 
 def _check_body(body: Mapping[str, Any]) -> None:

@@ -81,8 +81,8 @@ def run(command: Sequence[str], gateway: Gateway, note: Path, tmp_path: Path) ->
     return run_prompt
 
 
-# Bedrock refuses betas that it does not know. Claude Code sees that by the wording and leaves them out, which works
-# because the refusal reaches it unmodified.
+# The simulated Bedrock refuses every beta that it does not list. thinking-token-count-2026-05-13 is one that nobody has
+# said is refused, so it goes on; Claude Code leaves that one out after a 400.
 @pytest.mark.parametrize(
     ("model", "cloud", "refused"),
     [

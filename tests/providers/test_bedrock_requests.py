@@ -87,6 +87,37 @@ def test_betas_of_the_header_join_those_of_the_body(in_body: object, in_header: 
     assert sent.get("anthropic_beta") == expected
 
 
+@pytest.mark.parametrize(
+    ("in_body", "in_header", "expected"),
+    [
+        (None, "oauth-2025-04-20,prompt-caching-scope-2026-01-05", None),
+        (None, "claude-code-20250219,a-1", ["a-1"]),
+        (None, "advanced-tool-use-2025-11-20", ["tool-search-tool-2025-10-19"]),
+        (None, "tool-search-tool-2025-10-19,advanced-tool-use-2025-11-20", ["tool-search-tool-2025-10-19"]),
+        (["tool-search-tool-2025-10-19"], "advanced-tool-use-2025-11-20", ["tool-search-tool-2025-10-19"]),
+        # What the client put in the body itself is its own to answer for.
+        (["oauth-2025-04-20"], "oauth-2025-04-20", ["oauth-2025-04-20"]),
+        (["advanced-tool-use-2025-11-20"], "a-1", ["advanced-tool-use-2025-11-20", "a-1"]),
+    ],
+)
+def test_betas_of_the_header_that_bedrock_refuses_stay_behind(
+    in_body: object, in_header: str, expected: object
+) -> None:
+    body = {"max_tokens": 1} if in_body is None else {"max_tokens": 1, "anthropic_beta": in_body}
+
+    sent = _sent(_call(json.dumps(body).encode(), headers={"anthropic-beta": in_header}))
+
+    assert sent.get("anthropic_beta") == expected
+
+
+def test_body_that_no_beta_joins_keeps_the_bytes_of_its_own() -> None:
+    body = b'{"anthropic_beta" : [ "c-3" ], "max_tokens":16}'
+
+    sent = bedrock.build_request(_call(body, headers={"anthropic-beta": "oauth-2025-04-20"}), US).body
+
+    assert b'"anthropic_beta":[ "c-3" ]' in sent.replace(b'" : [', b'":[')
+
+
 def test_no_header_of_the_client_goes_on() -> None:
     headers = {
         "anthropic-version": "2023-06-01",

@@ -102,6 +102,21 @@ def test_betas_and_unknown_headers_pass_while_those_that_choose_who_pays_stop() 
     }
 
 
+@pytest.mark.parametrize(
+    ("sent", "passed"),
+    [
+        ("effort-2025-11-24,prompt-caching-scope-2026-01-05", None),
+        ("oauth-2025-04-20, claude-code-20250219", "claude-code-20250219"),
+        ("advanced-tool-use-2025-11-20,new-2099-01-01", "tool-search-tool-2025-10-19,new-2099-01-01"),
+        ("tool-search-tool-2025-10-19,advanced-tool-use-2025-11-20", "tool-search-tool-2025-10-19"),
+    ],
+)
+def test_betas_that_vertex_refuses_stay_behind(sent: str, passed: str | None) -> None:
+    outbound = vertex.build_request(call(headers={"anthropic-beta": sent}), TARGET)
+
+    assert outbound.headers.get("anthropic-beta") == passed
+
+
 def test_counting_names_the_model_in_the_body() -> None:
     outbound = vertex.build_request(call(shape=Shape.COUNT_TOKENS), TARGET)
 

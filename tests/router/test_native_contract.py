@@ -301,7 +301,7 @@ def test_betas_move_into_the_body_for_bedrock(gateway: Gateway, upstream: Stub) 
     gateway.post(MESSAGES, body_at("aws"), headers={"anthropic-beta": BETAS})
 
     seen = upstream.requests[0]
-    assert seen.json["anthropic_beta"] == BETAS.split(",")
+    assert seen.json["anthropic_beta"] == ["interleaved-thinking-2025-05-14"]
     assert "anthropic-beta" not in seen.headers
 
 

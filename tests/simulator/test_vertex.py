@@ -141,6 +141,17 @@ async def test_an_answer_is_a_message(vertex: Vertex) -> None:
     assert answer.headers["request-id"].startswith("req_vrtx_")
 
 
+async def test_a_beta_that_google_refuses_is_named(vertex: Vertex) -> None:
+    vertex.http.headers["anthropic-beta"] = "context-1m-2025-08-07, effort-2025-11-24,new-2099-01-01"
+
+    answer = await vertex.predict(TERSE)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(
+        "Unexpected value(s) `effort-2025-11-24` for the `anthropic-beta`"
+    )
+
+
 async def test_a_stream_adds_up_to_the_whole_answer(vertex: Vertex) -> None:
     asked = {"content": "The weather in Tokyo", "tools": [WEATHER]}
     whole = (await vertex.predict(**asked)).json()
