@@ -165,6 +165,10 @@ class AnswerStream(Protocol):
         """Take the next bytes, cut anywhere, and return what goes on. Raises UnreadableAnswer."""
         ...
 
+    def end(self) -> bytes:
+        """Take the end of a body that did not break off, and return what is still to go on. Raises UnreadableAnswer."""
+        ...
+
     @property
     def counts(self) -> TokenCounts: ...
 
@@ -260,6 +264,7 @@ class ProviderAPI(Protocol):
     def classify_error(self, status: int, body: bytes, headers: Mapping[str, str] = {}) -> tuple[Outcome, str]:
         """Return what an answer of ``status`` >= 400 means and the provider's own message ('' if it has none).
 
+        With 200 it is asked of a failure that came inside a stream.
         ``headers`` are the answer's, by lower-case name; some providers name the error only there.
         """
         ...

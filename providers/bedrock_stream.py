@@ -37,6 +37,10 @@ class BedrockStream:
                 self._meter.feed(passed_on)
         return passed_on
 
+    def end(self) -> bytes:
+        """Return nothing: what is whole has said so."""
+        return b""
+
     @property
     def first_token_seen(self) -> bool:
         """True once a piece of the answer has come."""

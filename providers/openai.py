@@ -60,8 +60,8 @@ def build_request(call: ModelCall, target: Target) -> Outbound:
 
     Raises NotTranslatable, naming the field, for a Messages body that chat completions cannot say.
     """
-    headers = {name: value for name, value in call.headers.items() if not name.startswith("anthropic-")}
-    return Outbound("POST", _url(target, _PATHS[call.shape]), {**_JSON_HEADERS, **headers}, _body(call, target))
+    # The client's headers were written for Anthropic; some would choose the organization that pays.
+    return Outbound("POST", _url(target, _PATHS[call.shape]), _JSON_HEADERS, _body(call, target))
 
 
 def authorize(outbound: Outbound, secret: Secret) -> Mapping[str, str]:

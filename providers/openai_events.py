@@ -30,6 +30,14 @@ class MessagesStream:
         self.first_token_seen = self._reading.first_token_seen
         return out
 
+    def end(self) -> bytes:
+        """Take the end, which some servers reach without the mark for it. Raises UnreadableAnswer."""
+        out = b"".join(map(self._translate, self._lines.end()))
+        self._reading.end()
+        if self._writer.has_ended or not self._reading.is_complete:
+            return out
+        return out + self._writer.end(self._reading.stop_reason, self._reading.counts)
+
     @property
     def counts(self) -> TokenCounts:
         """The counts as last reported."""

@@ -35,6 +35,10 @@ class DataLines:
         *lines, self._tail = (self._tail + chunk).split(b"\n")
         return [data for line in lines if (data := data_of(line))]
 
+    def end(self) -> list[bytes]:
+        """Return the data of a last line without an end, if there is one."""
+        return self.feed(b"\n")
+
 
 def data_of(line: bytes) -> bytes:
     """Return what a line carries, empty if it is no ``data:`` line."""
@@ -66,6 +70,10 @@ class Reading(ABC):
         event = decode_event(data)
         self.note(event)
         return event
+
+    def end(self) -> None:
+        """Note that the body ended in good order: with its reason told the answer is whole, said or not."""
+        self.is_complete = self.is_complete or (self.stop_reason is not None and self.error is None)
 
     @abstractmethod
     def note(self, event: Mapping[str, Any]) -> None:
@@ -151,6 +159,13 @@ class PassingStream:
             self._read()
         return self._filter.feed(chunk) if self._filter else chunk
 
+    def end(self) -> bytes:
+        """Take the end, which some servers reach without the mark for it, or without the last line's end."""
+        self._read()
+        self._learn(self._lines.end())
+        self._reading.end()
+        return self._filter.end() if self._filter else b""
+
     @property
     def counts(self) -> TokenCounts:
         """The counts as last reported."""
@@ -186,13 +201,16 @@ class PassingStream:
             data = self._lines.feed(b"".join(self._chunks))
             self._chunks.clear()
             self._held = 0
-            for event in data:
-                try:
-                    self._reading.take(event)
-                except UnreadableAnswer:
-                    continue
-            self.first_token_seen = self._reading.first_token_seen
+            self._learn(data)
         return self._reading
+
+    def _learn(self, data: Iterable[bytes]) -> None:
+        for event in data:
+            try:
+                self._reading.take(event)
+            except UnreadableAnswer:
+                continue
+        self.first_token_seen = self._reading.first_token_seen
 
 
 class _UsageFilter:
@@ -209,6 +227,11 @@ class _UsageFilter:
         whole, newline, self._tail = (self._tail + chunk).rpartition(b"\n")
         lines = (whole + newline).split(b"\n")[:-1]
         return b"".join(line + b"\n" for line in lines if self._goes_on(line))
+
+    def end(self) -> bytes:
+        """Return a last line without an end, if it goes on."""
+        last, self._tail = self._tail, b""
+        return last if last and self._goes_on(last) else b""
 
     def _goes_on(self, line: bytes) -> bool:
         is_blank = not line.strip()

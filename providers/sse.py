@@ -107,6 +107,10 @@ class StreamMeter:
             self._held = len(self._tail)
         return chunk
 
+    def end(self) -> bytes:
+        """Return nothing: what is whole has said so."""
+        return b""
+
     @property
     def counts(self) -> TokenCounts:
         """The counts reported so far: message_start's, overwritten by what message_delta reports."""

@@ -294,7 +294,10 @@ class Call:
         reply, relay = self.reply, StreamRelay(self._request, attempt, translation)
         error_code = phase = ""
         try:
-            while received := await upstream.next_chunk():
+            is_over = False
+            while not is_over:
+                received = await upstream.next_chunk()
+                is_over = not received
                 out = relay.take(received)
                 if not out:
                     continue

@@ -9,19 +9,22 @@ from router.masking import StreamMask
 from router.request import Request
 from router.translation import Translation
 
+# A client that waits should hear before long that its answer is being worked on.
+_HOLDS_COMMENTS_MS: Final = 30_000
 _BROKE_OFF: Final = "The provider broke the answer off."
 
 
 class StreamRelay:
     """Turns what the provider sends into what the client gets. ``meter`` tells what is known of the answer."""
 
-    __slots__ = ("_attempt", "_decoder", "_mask", "_renderer", "_request", "meter")
+    __slots__ = ("_attempt", "_decoder", "_has_begun", "_held", "_mask", "_renderer", "_request", "meter")
 
     def __init__(self, request: Request, attempt: Attempt, translation: Translation) -> None:
         self._request, self._attempt = request, attempt
         self.meter: AnswerStream = attempt.candidate.offered.api.answer_stream(translation.call)
         attempt.meter = self.meter
         self._mask = StreamMask(attempt)
+        self._held, self._has_begun = b"", False
         self._decoder = SSEDecoder()
         self._renderer = None
         if translation.is_rendered:
@@ -33,14 +36,28 @@ class StreamRelay:
         return self.meter.error is not None and not self.meter.counts.is_known
 
     def take(self, received: bytes) -> bytes:
-        """Return what goes to the client for the next bytes, possibly nothing. Raises UnreadableAnswer."""
+        """Return what goes to the client for the next bytes, possibly nothing; b"" is the end. Raises UnreadableAnswer.
+
+        Comments before the first event are held with it: while nothing has gone to the client, another may answer.
+        """
         attempt, meter = self._attempt, self.meter
-        chunk = self._mask.feed(meter.feed(received))
+        out = self._mask.feed(meter.feed(received) if received else meter.end())
         if attempt.ttft_ms is None and meter.first_token_seen:
             attempt.ttft_ms = attempt.elapsed_ms()
-        if self._renderer is None:
-            return chunk
-        return b"".join(map(self._renderer.feed, self._decoder.events(chunk)))
+        if self._renderer is not None:
+            out = b"".join(map(self._renderer.feed, self._decoder.events(out)))
+        if self._has_begun:
+            return out
+        self._held += out
+        if not self._has_event and attempt.elapsed_ms() < _HOLDS_COMMENTS_MS:
+            return b""
+        self._has_begun = True
+        return self._held
+
+    @property
+    def _has_event(self) -> bool:
+        meter = self.meter
+        return bool(meter.model or meter.error or meter.first_token_seen or meter.counts.is_known)
 
     def end(self) -> bytes:
         """Return what closes the stream."""

@@ -114,11 +114,11 @@ def test_stream_options_that_are_no_object_are_refused() -> None:
     assert refusal.value.param == "stream_options"
 
 
-def test_headers_for_anthropic_stay_here() -> None:
-    headers = {"anthropic-beta": "x-1", "anthropic-version": "2023-06-01", "x-client": "7"}
+def test_headers_written_for_anthropic_stay_here() -> None:
+    headers = {"anthropic-beta": "x-1", "anthropic-version": "2023-06-01", "openai-organization": "org"}
     call = ModelCall("gpt-5", ODD, shape=Shape.CHAT, headers=headers)
 
-    assert openai.build_request(call, OPENAI).headers == {"content-type": "application/json", "x-client": "7"}
+    assert openai.build_request(call, OPENAI).headers == {"content-type": "application/json"}
 
 
 def test_the_key_is_sent_as_a_bearer_token() -> None:
