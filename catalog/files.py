@@ -2,9 +2,9 @@
 
 Sources for Claude: names, strengths, uses, contexts and cache minimums of the models on Orq's "Anthropic" provider
 page are that page's own. The rest follows Anthropic's models API, "Models overview", "Prompt caching", "Effort",
-"Structured outputs" and "Model deprecations", and the model cards of Amazon Bedrock and Vertex AI. OpenAI's models
-follow the pages of its "Models" reference. Prices are not here but in genai-prices; only what that package lacks is
-under ``price_overrides``.
+"Structured outputs", "Model deprecations" and the models' migration guides, and the model cards of Amazon Bedrock and
+Vertex AI. OpenAI's models follow the pages of its "Models" reference. Prices are not here but in genai-prices; only
+what that package lacks is under ``price_overrides``.
 """
 
 from datetime import date, datetime
@@ -51,6 +51,7 @@ class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offerings: tuple[ListedOffering, ...]
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
+    takes_sampling: bool = True
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,7 +69,7 @@ class ModelEntry:
     """A model, wherever it is offered. ``rank`` orders the list, best known first.
 
     ``efforts`` are the levels of reasoning effort it takes, least first; ``structured_outputs`` whether it enforces a
-    JSON schema.
+    JSON schema; ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``.
     """
 
     slug: str
@@ -88,6 +88,7 @@ class ModelEntry:
     released_on: date | None
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
+    takes_sampling: bool = True
 
     def can(self, capability: Capability) -> bool:
         """Whether the model has ``capability``."""

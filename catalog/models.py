@@ -39,6 +39,7 @@ class Model(models.Model):
     released_on = models.DateField(null=True)
     efforts = ArrayField(models.CharField(max_length=10), default=list, help_text="Reasoning efforts, least first.")
     structured_outputs = models.BooleanField(default=False, help_text="Whether it enforces a JSON schema.")
+    takes_sampling = models.BooleanField(default=True, help_text="Whether it takes temperature, top_p and top_k.")
 
     class Meta:
         ordering = ["rank"]

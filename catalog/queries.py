@@ -102,6 +102,7 @@ def _model_entry(model: models.Model) -> ModelEntry:
         released_on=model.released_on,
         efforts=tuple(model.efforts),
         structured_outputs=model.structured_outputs,
+        takes_sampling=model.takes_sampling,
     )
 
 

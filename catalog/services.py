@@ -69,6 +69,7 @@ def _sync_models(listed: Sequence[ListedModel]) -> int:
             "released_on": model.released_on,
             "efforts": list(model.efforts),
             "structured_outputs": model.structured_outputs,
+            "takes_sampling": model.takes_sampling,
         }
         for rank, model in enumerate(listed, start=1)
     }

@@ -29,6 +29,7 @@ def facts_of(offered: Offered) -> ModelFacts:
         thinking=frozenset(kind for kind, capability in _THINKING.items() if model.can(capability)),
         efforts=frozenset(model.efforts),
         structured_outputs=model.structured_outputs,
+        takes_sampling=model.takes_sampling,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
         takes_urls=offered.provider not in _BYTES_ONLY,
     )

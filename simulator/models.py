@@ -36,6 +36,7 @@ class Model:
     has_manual_thinking: bool
     has_adaptive_thinking: bool
     refuses_temperature_with_top_p: bool
+    takes_sampling: bool = True
     aliases: tuple[str, ...] = ()
     aws_ids: tuple[str, ...] = ()
     google_ids: tuple[str, ...] = ()
@@ -98,6 +99,7 @@ def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
         has_manual_thinking="thinking_enabled" in capabilities,
         has_adaptive_thinking="thinking_adaptive" in capabilities,
         refuses_temperature_with_top_p=entry["refuses_temperature_with_top_p"],
+        takes_sampling=entry.get("takes_sampling", True),
         aliases=tuple({entry["slug"], *entry["aliases"]} - {upstream_id}),
         aws_ids=_ids_at("aws", entry),
         google_ids=_ids_at("google", entry),

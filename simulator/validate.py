@@ -14,6 +14,8 @@ from simulator.signing import is_intact, is_own_signature, sign
 
 MINIMUM_THINKING_TOKENS = 1_024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
+# What a model that takes no sampling lets pass.
+_DEFAULT_SAMPLING = {"temperature": 1, "top_p": 1, "top_k": None}
 _TOOL_CHOICES = ("any", "auto", "none", "tool")
 _THINKING_BLOCKS = ("thinking", "redacted_thinking")
 # The fields that each block must carry, with their types; other blocks are let through as they are.
@@ -282,6 +284,11 @@ def _check_sampling(body: Mapping[str, Any], model: Model) -> None:
         value = body.get(name)
         if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1):
             raise invalid(f"{name}: range: 0..1")
+    if not model.takes_sampling:
+        for name, default in _DEFAULT_SAMPLING.items():
+            if body.get(name) not in (None, default):
+                raise invalid(f"`{name}` is deprecated for this model.")
+        return
     if model.refuses_temperature_with_top_p and body.get("temperature") is not None and body.get("top_p") is not None:
         raise invalid("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
 

@@ -511,6 +511,14 @@ TEXT = (
         )
     ),
     asked(
+        "parameters of sampling on a model that takes none",
+        messages=None,
+        model="claude-opus-4-8",
+        chat={"temperature": 0.5, "top_p": 0.9, "top_k": 40},
+        responses={"temperature": 0.5, "top_p": 0.9, "top_k": 40},
+        sent=holds(temperature=None, top_p=None, top_k=None),
+    ),
+    asked(
         "metadata and identity",
         messages=None,
         chat={"metadata": {"team": "a"}, "identity": {"id": "i-1"}, "thread": {"id": "t-1"}, "user": "u-1"},

@@ -42,7 +42,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``max_output_tokens`` is the most it gives, ``default_max_tokens`` what is asked for where the client leaves it
     out (by default the most). ``thinking`` holds the kinds it has ("enabled": a token budget; "adaptive"),
     ``efforts`` the levels its ``output_config.effort`` takes (by default those that every adaptive model takes),
-    ``structured_outputs`` whether it enforces a JSON schema. ``takes_urls`` is false where the provider fetches no
+    ``structured_outputs`` whether it enforces a JSON schema, ``takes_sampling`` whether it takes ``temperature``,
+    ``top_p`` and ``top_k``. ``takes_urls`` is false where the provider fetches no
     images or documents itself, so that they must come as base64.
     """
 
@@ -51,6 +52,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     thinking: frozenset[str] = frozenset()
     efforts: frozenset[str] = frozenset({"low", "medium", "high"})
     structured_outputs: bool = True
+    takes_sampling: bool = True
     refuses_temperature_with_top_p: bool = False
     takes_urls: bool = True
 
@@ -172,7 +174,7 @@ class Dialect(Protocol):
         """Return the Messages body, without ``model``. Raises RequestRefused naming the field."""
         ...
 
-    def left_out(self, parsed: ParsedRequest) -> list[str]:
+    def left_out(self, parsed: ParsedRequest, facts: ModelFacts) -> list[str]:
         """Return the top-level fields of the request that ``to_messages`` makes nothing of."""
         ...
 

@@ -4,6 +4,7 @@ The rules are told in docs/compatibility.md. Every field that the ``openai`` pac
 a test walks the package's types, so that a field it learns has to be decided on.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -34,9 +35,13 @@ class Fates(msgspec.Struct, frozen=True):
             if value is not None and value not in refusal.harmless:
                 raise fields.refuse(refusal.name, refusal.complaint)
 
-    def left_out_of(self, fields: Fields) -> list[str]:
-        """Return the names of the fields that have no effect on the answer, in their order."""
-        return [name for name, value in fields.values.items() if value is not None and name not in self.used]
+    def left_out_of(self, fields: Fields, unused: Collection[str] = ()) -> list[str]:
+        """Return the names of the fields that have no effect on the answer, in their order.
+
+        ``unused`` are some that the model at hand has no use for.
+        """
+        used = self.used.difference(unused)
+        return [name for name, value in fields.values.items() if value is not None and name not in used]
 
 
 def names(listed: str) -> frozenset[str]:

@@ -72,7 +72,7 @@ class Messages:
         body.pop("model", None)
         return body
 
-    def left_out(self, parsed: ParsedRequest) -> list[str]:
+    def left_out(self, parsed: ParsedRequest, facts: ModelFacts) -> list[str]:
         """Return nothing: all that is sent goes on."""
         return []
 

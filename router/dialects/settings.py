@@ -18,6 +18,9 @@ from router.dialects.thinking import (
     thinks_in_silence,
 )
 
+SAMPLING = ("temperature", "top_p", "top_k")
+"""The fields that models which take no sampling do without."""
+
 _LONGEST_USER_ID = 256
 _TOOL_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
@@ -76,6 +79,8 @@ def build_body(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, An
         "messages": conversation.messages,
         **_sampling(request, facts),
     }
+    if stop_sequences := _read_stop_sequences(request):
+        body["stop_sequences"] = stop_sequences
     if conversation.system:
         body["system"] = conversation.system
     body |= _tools(request, asked.tools, asked.tool_choice, facts)
@@ -152,17 +157,18 @@ def _require_the_word_json(conversation: Conversation, path: str) -> None:
 
 
 def _sampling(request: Fields, facts: ModelFacts) -> dict[str, Any]:
-    temperature, top_p = request.number("temperature", 0, 1), request.number("top_p", 0, 1)
-    if temperature is not None and top_p is not None and facts.refuses_temperature_with_top_p:
+    """Return what the client set, or nothing for a model that takes none of it; a wrong value is refused by either."""
+    settings = {
+        "temperature": request.number("temperature", 0, 1),
+        "top_p": request.number("top_p", 0, 1),
+        "top_k": request.integer("top_k", 0),
+    }
+    if not facts.takes_sampling:
+        return {}
+    if None not in (settings["temperature"], settings["top_p"]) and facts.refuses_temperature_with_top_p:
         raise RequestRefused(
             "This model takes temperature or top_p, not both; choose one of the two.", param="temperature"
         )
-    settings = {
-        "temperature": temperature,
-        "top_p": top_p,
-        "top_k": request.integer("top_k", 0),
-        "stop_sequences": _read_stop_sequences(request) or None,
-    }
     return {name: value for name, value in settings.items() if value is not None}
 
 

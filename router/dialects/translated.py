@@ -25,7 +25,7 @@ from router.dialects.fates import Fates
 from router.dialects.fetching import refuse_urls
 from router.dialects.fields import Fields
 from router.dialects.options import parse_request
-from router.dialects.settings import Asked, build_body
+from router.dialects.settings import SAMPLING, Asked, build_body
 
 KEEP_ALIVE = b": ping\n\n"
 # What an answer of an unforeseen shape raises while it is rendered.
@@ -53,9 +53,9 @@ class Translated(ABC):
             refuse_urls(body)
         return body
 
-    def left_out(self, parsed: ParsedRequest) -> list[str]:
+    def left_out(self, parsed: ParsedRequest, facts: ModelFacts) -> list[str]:
         """Return the top-level fields of the request that have no effect on its answer."""
-        return self.body_fates.left_out_of(Fields(parsed.body))
+        return self.body_fates.left_out_of(Fields(parsed.body), () if facts.takes_sampling else SAMPLING)
 
     def render_answer(self, answer: bytes | Mapping[str, Any], context: ReplyContext) -> bytes:
         """Return the client's JSON for a Messages answer. See ``Dialect.render_answer``."""

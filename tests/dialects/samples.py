@@ -22,6 +22,13 @@ ADAPTIVE = ModelFacts(
     refuses_temperature_with_top_p=True,
 )
 ADAPTIVE_ONLY = ModelFacts(max_output_tokens=128_000, thinking=frozenset({"adaptive"}), efforts=frozenset({"high"}))
+NO_SAMPLING = ModelFacts(
+    max_output_tokens=128_000,
+    thinking=frozenset({"adaptive"}),
+    efforts=frozenset({"low", "medium", "high", "xhigh", "max"}),
+    takes_sampling=False,
+    refuses_temperature_with_top_p=True,
+)
 PLAIN = ModelFacts(max_output_tokens=4_096, structured_outputs=False)
 
 MODEL = "anthropic/claude-sonnet-4-6"

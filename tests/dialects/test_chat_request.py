@@ -6,7 +6,7 @@ import pytest
 
 from router.dialects import CHAT
 from router.dialects.base import ModelFacts, RequestRefused, Retry, WeightedModel
-from tests.dialects.samples import ADAPTIVE, ADAPTIVE_ONLY, BUDGET_ONLY, PLAIN, parse, translate
+from tests.dialects.samples import ADAPTIVE, ADAPTIVE_ONLY, BUDGET_ONLY, NO_SAMPLING, PLAIN, parse, translate
 
 HI = [{"role": "user", "content": "Hi"}]
 CACHED = {"type": "ephemeral"}
@@ -524,6 +524,13 @@ def test_sampling_and_limits():
         "stop_sequences": ["x"],
         "stream": True,
     }
+
+
+def test_sampling_is_left_out_where_the_model_takes_none():
+    body = translate(CHAT, NO_SAMPLING, messages=HI, temperature=0.2, top_p=0.5, top_k=5, stop="x")
+
+    assert body == {**translate(CHAT, NO_SAMPLING, messages=HI), "stop_sequences": ["x"]}
+    assert refusal(NO_SAMPLING, temperature=1.2).param == "temperature"
 
 
 @pytest.mark.parametrize(

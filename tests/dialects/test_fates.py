@@ -14,7 +14,7 @@ from openai.types.responses import response_create_params as responses_params
 from router.dialects import CHAT, RESPONSES, fates
 from router.dialects.base import Dialect, RequestRefused
 from router.dialects.fates import GATEWAY_FIELDS, Fates
-from tests.dialects.samples import translate
+from tests.dialects.samples import ADAPTIVE, NO_SAMPLING, translate
 
 COMPATIBILITY = Path(__file__).resolve().parents[2] / "docs/compatibility.md"
 UNDECIDED = "decide in router/dialects/fates.py what becomes of these fields, and tell it in docs/compatibility.md"
@@ -222,7 +222,15 @@ def test_fields_left_out_change_nothing_and_are_named(dialect: Dialect) -> None:
     parsed = dialect.parse(
         json.dumps({"model": "m", **conversation, "seed": 1, "of_tomorrow": 2, "user": "u"}).encode()
     )
-    assert dialect.left_out(parsed) == ["seed", "of_tomorrow"]
+    assert dialect.left_out(parsed, ADAPTIVE) == ["seed", "of_tomorrow"]
+
+
+@BOTH
+def test_sampling_is_named_where_the_model_takes_none(dialect: Dialect) -> None:
+    parsed = dialect.parse(b'{"model": "m", "top_k": 5, "temperature": 0.2, "stop": "x"}')
+
+    assert dialect.left_out(parsed, ADAPTIVE) == []
+    assert dialect.left_out(parsed, NO_SAMPLING) == ["top_k", "temperature"]
 
 
 @BOTH

@@ -11,11 +11,15 @@ from providers.sse import SSEDecoder
 from router.dialects import DIALECTS
 from router.dialects.base import ModelFacts, RequestRefused
 from simulator.app import Simulator
-from tests.dialects.samples import ADAPTIVE, BUDGET_ONLY, make_context, stream_of
+from tests.dialects.samples import ADAPTIVE, BUDGET_ONLY, NO_SAMPLING, make_context, stream_of
 from tests.features import FEATURES, Feature
 from tests.replies import read_reply
 
-FACTS = {"claude-sonnet-4-6": ADAPTIVE, "claude-haiku-4-5-20251001": BUDGET_ONLY}
+FACTS = {
+    "claude-sonnet-4-6": ADAPTIVE,
+    "claude-haiku-4-5-20251001": BUDGET_ONLY,
+    "claude-opus-4-8": NO_SAMPLING,
+}
 STREAM_OR_NOT = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 

@@ -74,6 +74,13 @@ REFUSED = {
         request_of(temperature=0.5, top_p=0.5),
         "`temperature` and `top_p` cannot both be specified for this model.",
     ),
+    **{
+        f"{name} where no sampling is": (
+            request_of(model="claude-opus-4-8", **{name: value}),
+            f"`{name}` is deprecated for this model.",
+        )
+        for name, value in {"temperature": 0.5, "top_p": 0.5, "top_k": 5}.items()
+    },
     "temperature above one": (request_of(temperature=1.5), "temperature: range: 0..1"),
     "unanswered call": (
         request_of(messages=[USER, {"role": "assistant", "content": [CALL]}, USER]),
@@ -122,6 +129,12 @@ async def test_a_wrong_request_is_refused_in_words(client: Client, body: object,
 
     assert (status, kind) == (400, "invalid_request_error")
     assert message.startswith(beginning)
+
+
+async def test_sampling_as_it_is_by_default_is_let_pass(client: Client) -> None:
+    answer = await client.post("/v1/messages", request_of(model="claude-opus-4-8", temperature=1, top_p=1))
+
+    assert answer.status_code == 200
 
 
 async def test_an_unknown_model_is_not_found(client: Client) -> None:

@@ -1,0 +1,45 @@
+"""What the translated dialects know of a model is what the catalog says of it."""
+
+import pytest
+
+from catalog.queries import load_index
+from catalog.services import sync_catalog
+from providers.registry import PROVIDER_APIS
+from router.dialects.base import ModelFacts
+from router.facts import facts_of
+from router.plan import Offered
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def known() -> dict[str, ModelFacts]:
+    """Return the facts of each offering that can be called, by what a client writes to get it."""
+    sync_catalog()
+    return {
+        entry.model_string: facts_of(
+            Offered(entry.provider, PROVIDER_APIS[entry.provider], entry.model, entry.upstream_id, entry)
+        )
+        for entry in load_index().callable_entries()
+    }
+
+
+def models(facts: dict[str, ModelFacts], provider: str = "anthropic") -> dict[str, ModelFacts]:
+    """Return the facts by model, as ``provider`` offers it under its plain name."""
+    beginning = {"anthropic": "anthropic/claude-", "aws": "aws/anthropic/claude-"}[provider]
+    return {name.removeprefix(beginning): each for name, each in facts.items() if name.startswith(beginning)}
+
+
+def test_models_from_4_7_on_take_no_sampling(known):
+    without = {name for name, facts in models(known).items() if not facts.takes_sampling}
+
+    assert without == {
+        *("opus-4-7", "opus-4-8", "opus-5", "opus-5-5", "sonnet-5", "sonnet-5-5", "haiku-5-5"),
+        *("fable-5", "fable-5-1", "fable-5-2", "mythos-5-2"),
+    }
+
+
+def test_an_id_that_only_the_provider_knows_takes_all_there_is():
+    offered = Offered("aws", PROVIDER_APIS["aws"], "arn", "arn", None)
+
+    assert facts_of(offered).takes_sampling
