@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from catalog.index import Capability
+from catalog.index import Capability, ThinkingOff
 from catalog.providers import PROVIDERS
 
 _FILES = [Path(__file__).with_name(name) for name in ("claude.json", "openai.json")]
@@ -52,6 +52,8 @@ class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
     takes_sampling: bool = True
+    thinking_off: ThinkingOff = ThinkingOff.DISABLED
+    thinking_off_up_to: str = ""
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

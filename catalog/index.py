@@ -55,6 +55,14 @@ _CAPABILITY_LABELS = {
 }
 
 
+class ThinkingOff(StrEnum):
+    """How a model is told not to think: by which ``thinking.type``, or not at all."""
+
+    DISABLED = "disabled"
+    BETWEEN_TOOLS = "between_tools"
+    NEVER = "never"
+
+
 class UnknownModel(ValueError):
     """A model string that names no offering; the text says what to write instead."""
 
@@ -70,6 +78,7 @@ class ModelEntry:
 
     ``efforts`` are the levels of reasoning effort it takes, least first; ``structured_outputs`` whether it enforces a
     JSON schema; ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``.
+    ``thinking_off`` is how it is told not to think, at efforts ``thinking_off_up_to`` that one (empty: at any).
     """
 
     slug: str
@@ -89,6 +98,8 @@ class ModelEntry:
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
     takes_sampling: bool = True
+    thinking_off: ThinkingOff = ThinkingOff.DISABLED
+    thinking_off_up_to: str = ""
 
     def can(self, capability: Capability) -> bool:
         """Whether the model has ``capability``."""

@@ -40,6 +40,14 @@ class Model(models.Model):
     efforts = ArrayField(models.CharField(max_length=10), default=list, help_text="Reasoning efforts, least first.")
     structured_outputs = models.BooleanField(default=False, help_text="Whether it enforces a JSON schema.")
     takes_sampling = models.BooleanField(default=True, help_text="Whether it takes temperature, top_p and top_k.")
+    thinking_off = models.CharField(
+        max_length=20,
+        default="disabled",
+        help_text="How it is told not to think, a value of catalog.index.ThinkingOff.",
+    )
+    thinking_off_up_to = models.CharField(
+        max_length=10, blank=True, default="", help_text="The highest effort at which it can be told so; empty: any."
+    )
 
     class Meta:
         ordering = ["rank"]

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from catalog import models
-from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry, index_by_name
+from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry, ThinkingOff, index_by_name
 from catalog.models import Offering, OfferingQuerySet
 from catalog.prices import RATE_LABELS, Price, PriceTable, Rates, Tier, price_in_force
 
@@ -103,6 +103,8 @@ def _model_entry(model: models.Model) -> ModelEntry:
         efforts=tuple(model.efforts),
         structured_outputs=model.structured_outputs,
         takes_sampling=model.takes_sampling,
+        thinking_off=ThinkingOff(model.thinking_off),
+        thinking_off_up_to=model.thinking_off_up_to,
     )
 
 

@@ -70,6 +70,8 @@ def _sync_models(listed: Sequence[ListedModel]) -> int:
             "efforts": list(model.efforts),
             "structured_outputs": model.structured_outputs,
             "takes_sampling": model.takes_sampling,
+            "thinking_off": str(model.thinking_off),
+            "thinking_off_up_to": model.thinking_off_up_to,
         }
         for rank, model in enumerate(listed, start=1)
     }

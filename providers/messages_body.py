@@ -122,7 +122,7 @@ class ToolChoice(msgspec.Struct):
 class ThinkingConfig(msgspec.Struct):
     """Whether and how long the model thinks."""
 
-    type: Literal["enabled", "adaptive", "disabled"]
+    type: Literal["enabled", "adaptive", "disabled", "between_tools"]
     budget_tokens: int | None = None
 
 

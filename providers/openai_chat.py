@@ -75,7 +75,7 @@ TRANSLATION_RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("`thinking` enabled", "without an effort: budget up to 2,048 low, up to 8,192 medium, else high"),
     ("`thinking` adaptive", "without an effort: medium"),
-    ("`thinking` disabled", "no `reasoning_effort`: the model's default"),
+    ("`thinking` disabled, between_tools", "no `reasoning_effort`: the model's default"),
     ("`output_config.format`, `output_format`", "`response_format` json_schema, strict, the schema unchanged"),
     ("`cache_control`", "left out: OpenAI caches by itself"),
     ("`inference_geo` other than global", "refused"),
@@ -317,7 +317,7 @@ def _effort_at_openai(request: MessagesBody, traits: ModelTraits | None) -> str 
 
 def _effort(request: MessagesBody) -> str | None:
     thinking = request.thinking
-    if thinking and thinking.type == "disabled":
+    if thinking and thinking.type in ("disabled", "between_tools"):
         return None
     if request.output_config and request.output_config.effort:
         return _EFFORTS[request.output_config.effort]

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from catalog.index import Capability
+from catalog.index import Capability, ThinkingOff
 from providers.base import ModelTraits
 from router.dialects.base import ModelFacts
 from router.plan import Offered
@@ -14,7 +14,10 @@ _THINKING = {"enabled": Capability.THINKING_ENABLED, "adaptive": Capability.THIN
 _BYTES_ONLY: Final = frozenset(["aws", "google"])
 # Of an id that only the provider knows (an inference profile of one's own) nothing is refused on suspicion.
 _UNKNOWN: Final = ModelFacts(
-    max_output_tokens=1_000_000, default_max_tokens=4096, thinking=frozenset(["enabled", "adaptive"])
+    max_output_tokens=1_000_000,
+    default_max_tokens=4096,
+    thinking=frozenset(["enabled", "adaptive"]),
+    thinking_off=frozenset(["disabled", "between_tools"]),
 )
 
 
@@ -28,6 +31,8 @@ def facts_of(offered: Offered) -> ModelFacts:
         default_max_tokens=model.default_max_tokens,
         thinking=frozenset(kind for kind, capability in _THINKING.items() if model.can(capability)),
         efforts=frozenset(model.efforts),
+        thinking_off=frozenset(() if model.thinking_off is ThinkingOff.NEVER else [model.thinking_off.value]),
+        thinking_off_up_to=model.thinking_off_up_to,
         structured_outputs=model.structured_outputs,
         takes_sampling=model.takes_sampling,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,

@@ -91,7 +91,7 @@ def _think(
 
     Between tool results and the answer only models with adaptive thinking think, or where the beta asks for it.
     """
-    thinking = body.get("thinking") or {}
+    thinking = body.get("thinking") or ({"type": "adaptive"} if model.thinking_off == "never" else {})
     budget = thinking.get("budget_tokens", body["max_tokens"] - 1)
     wanted = int(dice.randint(40, 240) * _EFFORT.get((body.get("output_config") or {}).get("effort", "high"), 1.0))
     if thinking.get("type") not in ("enabled", "adaptive") or _is_forced(body):

@@ -24,7 +24,8 @@ class Model:
 
     ``minimum_cacheable_tokens`` is None for a model that caches nothing. ``aws_ids`` are its inference profiles
     (``us.anthropic.claude-…``), ``google_ids`` its ids on Vertex. ``efforts`` are the levels of thinking
-    that it can be asked for.
+    that it can be asked for; ``thinking_off`` is the type that tells it not to think ("never": it always does), up to
+    the effort ``thinking_off_up_to`` (empty: at any).
     """
 
     id: str
@@ -37,6 +38,8 @@ class Model:
     has_adaptive_thinking: bool
     refuses_temperature_with_top_p: bool
     takes_sampling: bool = True
+    thinking_off: str = "disabled"
+    thinking_off_up_to: str = ""
     aliases: tuple[str, ...] = ()
     aws_ids: tuple[str, ...] = ()
     google_ids: tuple[str, ...] = ()
@@ -49,6 +52,8 @@ class Model:
             "types": {
                 "enabled": {"supported": self.has_manual_thinking},
                 "adaptive": {"supported": self.has_adaptive_thinking},
+                "disabled": {"supported": self.thinking_off == "disabled"},
+                "between_tools": {"supported": self.thinking_off == "between_tools"},
             },
         }
         return {
@@ -100,6 +105,8 @@ def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
         has_adaptive_thinking="thinking_adaptive" in capabilities,
         refuses_temperature_with_top_p=entry["refuses_temperature_with_top_p"],
         takes_sampling=entry.get("takes_sampling", True),
+        thinking_off=entry.get("thinking_off", "disabled"),
+        thinking_off_up_to=entry.get("thinking_off_up_to", ""),
         aliases=tuple({entry["slug"], *entry["aliases"]} - {upstream_id}),
         aws_ids=_ids_at("aws", entry),
         google_ids=_ids_at("google", entry),

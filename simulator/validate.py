@@ -299,7 +299,8 @@ def _check_thinking(body: Mapping[str, Any], model: Model) -> None:
         return
     _check_is_object(thinking, "thinking")
     match thinking.get("type"):
-        case "disabled":
+        case "disabled" | "between_tools" as kind:
+            _check_thinking_off(body, kind, model)
             return
         case "adaptive":
             if not model.has_adaptive_thinking:
@@ -309,10 +310,26 @@ def _check_thinking(body: Mapping[str, Any], model: Model) -> None:
         case kind:
             raise invalid(
                 f"thinking: Input tag '{kind}' found using 'type' does not match any of the expected tags: "
-                "'adaptive', 'disabled', 'enabled'"
+                "'adaptive', 'between_tools', 'disabled', 'enabled'"
             )
     if body.get("temperature") not in (None, 1):
         raise invalid("`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.")
+
+
+def _check_thinking_off(body: Mapping[str, Any], kind: str, model: Model) -> None:
+    if kind != model.thinking_off:
+        if model.thinking_off == "between_tools":
+            raise invalid(
+                'To turn thinking off on this model, send "thinking": {"type": "between_tools"} instead of {"type": '
+                f'"{kind}"}}.'
+            )
+        raise invalid(
+            f'"thinking.type.{kind}" is not supported for this model. Use "thinking.type.adaptive" and '
+            '"output_config.effort" to control thinking behavior.'
+        )
+    effort, most = (body.get("output_config") or {}).get("effort"), model.thinking_off_up_to
+    if effort and most and EFFORTS.index(effort) > EFFORTS.index(most):
+        raise invalid(f"\"thinking.type.{kind}\" is not supported at effort '{effort}', only up to '{most}'.")
 
 
 def _check_manual_thinking(body: Mapping[str, Any], thinking: Mapping[str, Any], model: Model) -> None:

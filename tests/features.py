@@ -368,6 +368,13 @@ def thinks(reply: Reply) -> None:
     assert reply.text
 
 
+def thinks_in_silence(reply: Reply) -> None:
+    [thought] = reply.thoughts
+    assert not thought.text
+    assert thought.signature
+    assert reply.usage["reasoning"] > 0
+
+
 def thinks_in_secret(reply: Reply) -> None:
     [thought] = reply.thoughts
     assert thought.redacted.startswith("SIM")
@@ -851,6 +858,16 @@ THINKING = (
         expects=does_not_think,
     ),
     asked(
+        "thinking switched off by between_tools",
+        HARD,
+        model="claude-sonnet-5-5",
+        chat={"thinking": {"type": "between_tools"}},
+        responses={"thinking": {"type": "between_tools"}},
+        messages={"thinking": {"type": "between_tools"}},
+        expects=does_not_think,
+        sent=holds(thinking={"type": "between_tools"}),
+    ),
+    asked(
         "redacted thinking",
         f"{HARD} [[simulate: redacted]]",
         chat={**MANUAL, "max_tokens": 8_000},
@@ -874,6 +891,16 @@ THINKING = (
         chat={"reasoning_effort": "none"},
         responses={"reasoning": {"effort": "none"}},
         expects=does_not_think,
+    ),
+    asked(
+        "reasoning effort none on a model that always thinks",
+        HARD,
+        messages=None,
+        model="claude-opus-5-5",
+        chat={"reasoning_effort": "none"},
+        responses={"reasoning": {"effort": "none"}},
+        expects=thinks_in_silence,
+        sent=holds(thinking=None, output_config={"effort": "low"}),
     ),
     asked(
         "reasoning effort on a model with budgets",
@@ -986,6 +1013,14 @@ REFUSED = (
         chat={"thinking": {"type": "enabled", "budget_tokens": 1_023}},
         responses={"thinking": {"type": "enabled", "budget_tokens": 1_023}},
         refused={"chat": "thinking.budget_tokens", "responses": "thinking.budget_tokens"},
+    ),
+    asked(
+        "thinking disabled on a model that always thinks",
+        messages=None,
+        model="claude-opus-5-5",
+        chat={"thinking": {"type": "disabled"}},
+        responses={"thinking": {"type": "disabled"}},
+        refused={"chat": "thinking.type", "responses": "thinking.type"},
     ),
     asked(
         "five breakpoints",

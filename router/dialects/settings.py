@@ -86,7 +86,7 @@ def build_body(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, An
     body |= _tools(request, asked.tools, asked.tool_choice, facts)
     if thinking:
         body["thinking"] = thinking
-    level, schema = effort_level(asked.effort, facts), _schema(asked.output_format, facts)
+    level, schema = effort_level(asked.effort, facts, thinking), _schema(asked.output_format, facts)
     if level or schema:
         body["output_config"] = ({"effort": level} if level else {}) | ({"format": schema} if schema else {})
     if user_id := _user_id(request):
@@ -218,7 +218,7 @@ def _thinking(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, Any
     thinking = thinking_for_effort(
         asked.effort, facts, asked.max_tokens, path=asked.effort_path, tools_under_way=under_way
     )
-    if thinking and asked.shows_reasoning and thinks_in_silence(facts) and thinking["type"] != "disabled":
+    if thinking and asked.shows_reasoning and thinks_in_silence(facts) and thinking["type"] == "adaptive":
         thinking["display"] = "summarized"
     return thinking
 

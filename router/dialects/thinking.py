@@ -13,16 +13,24 @@ LEAST_BUDGET_TOKENS = 1024
 EFFORT_BUDGET_TOKENS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
 _EFFORT_LEVELS = ("low", "medium", "high", "xhigh", "max")
 EFFORTS = ("none", *EFFORT_BUDGET_TOKENS)
+_KINDS = ("enabled", "adaptive")
+_OFF_KINDS = ("disabled", "between_tools")
+_SHOWN = {
+    "adaptive": '{"type": "adaptive"}',
+    "enabled": '{"type": "enabled", "budget_tokens": …}',
+    "disabled": '{"type": "disabled"}',
+    "between_tools": '{"type": "between_tools"}',
+}
 
 
 def read_thinking(thinking: Fields, facts: ModelFacts, max_tokens: int | None) -> dict[str, Any] | None:
     """Return the Messages ``thinking`` for what the client asked. Raises RequestRefused where the model lacks it."""
-    kind = thinking.one_of("type", ("enabled", "adaptive", "disabled"))
+    kind = thinking.one_of("type", (*_KINDS, *_OFF_KINDS))
     if kind is None:
-        raise thinking.refuse("type", "must be enabled, adaptive or disabled.")
-    if kind == "disabled":
-        return thinking.values if facts.thinking else None
-    if kind not in facts.thinking:
+        raise thinking.refuse("type", "must be enabled, adaptive, disabled or between_tools.")
+    if kind == "disabled" and not facts.thinking:
+        return None
+    if kind not in facts.thinking | facts.thinking_off:
         raise thinking.refuse("type", f'cannot be "{kind}" on this model: {_what_it_has(facts)}')
     if kind == "enabled":
         budget = thinking.integer("budget_tokens", LEAST_BUDGET_TOKENS)
@@ -46,7 +54,8 @@ def thinking_for_effort(
     refuse to think on from there, so it does not.
     """
     if effort == "none":
-        return {"type": "disabled"} if facts.thinking else None
+        off = next((kind for kind in _OFF_KINDS if kind in facts.thinking_off), None)
+        return {"type": off} if off and facts.thinking else None
     if "adaptive" in facts.thinking:
         return {"type": "adaptive"}
     if "enabled" not in facts.thinking:
@@ -69,11 +78,16 @@ def fill_max_tokens(max_tokens: int | None, thinking: dict[str, Any] | None, fac
     return min((facts.default_max_tokens or facts.max_output_tokens) + budget, facts.max_output_tokens)
 
 
-def effort_level(effort: str | None, facts: ModelFacts) -> str | None:
-    """Return the ``output_config.effort`` nearest to ``effort`` among those the model takes, lower before higher."""
-    if effort in (None, "none") or "adaptive" not in facts.thinking:
+def effort_level(effort: str | None, facts: ModelFacts, thinking: dict[str, Any] | None) -> str | None:
+    """Return the ``output_config.effort`` nearest to ``effort`` among those the model takes, lower before higher.
+
+    For none it is the least where the model cannot stop thinking. ``thinking`` is what is sent beside it.
+    """
+    if effort is None or "adaptive" not in facts.thinking or (effort == "none" and facts.thinking_off):
         return None
-    wanted = _EFFORT_LEVELS.index("low" if effort == "minimal" else str(effort))
+    wanted = _EFFORT_LEVELS.index("low" if effort in ("none", "minimal") else effort)
+    if thinking and thinking["type"] in _OFF_KINDS and facts.thinking_off_up_to:
+        wanted = min(wanted, _EFFORT_LEVELS.index(facts.thinking_off_up_to))
     nearest_first = [*reversed(_EFFORT_LEVELS[: wanted + 1]), *_EFFORT_LEVELS[wanted + 1 :]]
     return next((level for level in nearest_first if level in facts.efforts), None)
 
@@ -87,8 +101,7 @@ def thinks_in_silence(facts: ModelFacts) -> bool:
 
 
 def _what_it_has(facts: ModelFacts) -> str:
-    if "adaptive" in facts.thinking:
-        return 'it has {"type": "adaptive"}.'
-    if "enabled" in facts.thinking:
-        return 'it has {"type": "enabled", "budget_tokens": …}.'
-    return "it has no thinking. Leave the field out."
+    if not facts.thinking:
+        return "it has no thinking. Leave the field out."
+    kinds = [shown for kind, shown in _SHOWN.items() if kind in facts.thinking | facts.thinking_off]
+    return f"it has {' or '.join(kinds)}."

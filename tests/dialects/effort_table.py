@@ -34,6 +34,7 @@ def _facts(model: dict[str, Any]) -> ModelFacts:
         max_output_tokens=model["max_output_tokens"] or model["default_max_tokens"],
         thinking=frozenset(kind for name, kind in _THINKING.items() if name in model["capabilities"]),
         efforts=frozenset(model["efforts"]),
+        thinking_off=frozenset([model.get("thinking_off", "disabled")]) - {"never"},
     )
 
 
@@ -44,11 +45,12 @@ def _cells(facts: ModelFacts) -> Iterator[str]:
         except RequestRefused:
             yield "refused"
             continue
-        kind, level = (thinking or {"type": "–"}).get("type"), effort_level(effort, facts)
+        level = effort_level(effort, facts, thinking)
+        kind = thinking["type"] if thinking else "left out" if level else "–"
         if kind == "enabled" and thinking:
             yield f"budget {thinking['budget_tokens']:,}"
         else:
-            yield f"{kind}, {level}" if level else str(kind)
+            yield f"{kind}, {level}" if level else kind
 
 
 if __name__ == "__main__":

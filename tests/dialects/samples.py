@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import openai
 import pytest
 
@@ -28,6 +29,10 @@ NO_SAMPLING = ModelFacts(
     efforts=frozenset({"low", "medium", "high", "xhigh", "max"}),
     takes_sampling=False,
     refuses_temperature_with_top_p=True,
+)
+ALWAYS_THINKS = msgspec.structs.replace(NO_SAMPLING, thinking_off=frozenset())
+THINKS_BETWEEN_TOOLS = msgspec.structs.replace(
+    NO_SAMPLING, thinking_off=frozenset({"between_tools"}), thinking_off_up_to="high"
 )
 PLAIN = ModelFacts(max_output_tokens=4_096, structured_outputs=False)
 

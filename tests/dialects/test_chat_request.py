@@ -6,7 +6,17 @@ import pytest
 
 from router.dialects import CHAT
 from router.dialects.base import ModelFacts, RequestRefused, Retry, WeightedModel
-from tests.dialects.samples import ADAPTIVE, ADAPTIVE_ONLY, BUDGET_ONLY, NO_SAMPLING, PLAIN, parse, translate
+from tests.dialects.samples import (
+    ADAPTIVE,
+    ADAPTIVE_ONLY,
+    ALWAYS_THINKS,
+    BUDGET_ONLY,
+    NO_SAMPLING,
+    PLAIN,
+    THINKS_BETWEEN_TOOLS,
+    parse,
+    translate,
+)
 
 HI = [{"role": "user", "content": "Hi"}]
 CACHED = {"type": "ephemeral"}
@@ -259,6 +269,8 @@ def test_thinking_passes_as_sent():
     assert translate(CHAT, messages=HI, thinking={"type": "adaptive"})["thinking"] == {"type": "adaptive"}
     assert translate(CHAT, messages=HI, thinking={"type": "disabled"})["thinking"] == {"type": "disabled"}
     assert "thinking" not in translate(CHAT, PLAIN, messages=HI, thinking={"type": "disabled"})
+    between = {"type": "between_tools"}
+    assert translate(CHAT, THINKS_BETWEEN_TOOLS, messages=HI, thinking=between)["thinking"] == between
 
 
 @pytest.mark.parametrize(
@@ -271,6 +283,11 @@ def test_thinking_passes_as_sent():
         (BUDGET_ONLY, {"type": "adaptive"}, "thinking.type", "budget_tokens"),
         (ADAPTIVE_ONLY, {"type": "enabled", "budget_tokens": 1024}, "thinking.type", "adaptive"),
         (PLAIN, {"type": "adaptive"}, "thinking.type", "no thinking"),
+        (PLAIN, {"type": "between_tools"}, "thinking.type", "no thinking"),
+        (ADAPTIVE, {"type": "between_tools"}, "thinking.type", '{"type": "disabled"}'),
+        (ALWAYS_THINKS, {"type": "disabled"}, "thinking.type", 'it has {"type": "adaptive"}.'),
+        (ALWAYS_THINKS, {"type": "between_tools"}, "thinking.type", 'it has {"type": "adaptive"}.'),
+        (THINKS_BETWEEN_TOOLS, {"type": "disabled"}, "thinking.type", '{"type": "between_tools"}'),
         (ADAPTIVE, {"type": "sometimes"}, "thinking.type", "enabled, adaptive, disabled"),
         (ADAPTIVE, {}, "thinking.type", "enabled"),
         (ADAPTIVE, "on", "thinking", "object"),
@@ -294,6 +311,10 @@ def test_thinking_the_model_cannot_do_is_refused(facts, thinking, param, words):
         (ADAPTIVE, "xhigh", {"type": "adaptive"}, "high"),
         (ADAPTIVE, "max", {"type": "adaptive"}, "max"),
         (ADAPTIVE_ONLY, "low", {"type": "adaptive"}, "high"),
+        (ALWAYS_THINKS, "none", None, "low"),
+        (ALWAYS_THINKS, "low", {"type": "adaptive"}, "low"),
+        (THINKS_BETWEEN_TOOLS, "none", {"type": "between_tools"}, None),
+        (THINKS_BETWEEN_TOOLS, "max", {"type": "adaptive"}, "max"),
         (BUDGET_ONLY, "none", {"type": "disabled"}, None),
         (BUDGET_ONLY, "minimal", {"type": "enabled", "budget_tokens": 1024}, None),
         (BUDGET_ONLY, "low", {"type": "enabled", "budget_tokens": 2048}, None),
@@ -314,6 +335,15 @@ def test_effort_beside_thinking_only_sets_the_level():
     body = translate(CHAT, messages=HI, thinking={"type": "disabled"}, reasoning_effort="low")
 
     assert (body["thinking"], body["output_config"]) == ({"type": "disabled"}, {"effort": "low"})
+
+
+@pytest.mark.parametrize(("effort", "level"), [("low", "low"), ("high", "high"), ("xhigh", "high"), ("max", "high")])
+def test_effort_is_no_higher_than_goes_with_thinking_off(effort, level):
+    off = {"type": "between_tools"}
+
+    body = translate(CHAT, THINKS_BETWEEN_TOOLS, messages=HI, thinking=off, reasoning_effort=effort)
+
+    assert (body["thinking"], body["output_config"]) == (off, {"effort": level})
 
 
 def test_effort_is_refused_where_it_cannot_be_had():

@@ -11,7 +11,15 @@ from providers.sse import SSEDecoder
 from router.dialects import DIALECTS
 from router.dialects.base import ModelFacts, RequestRefused
 from simulator.app import Simulator
-from tests.dialects.samples import ADAPTIVE, BUDGET_ONLY, NO_SAMPLING, make_context, stream_of
+from tests.dialects.samples import (
+    ADAPTIVE,
+    ALWAYS_THINKS,
+    BUDGET_ONLY,
+    NO_SAMPLING,
+    THINKS_BETWEEN_TOOLS,
+    make_context,
+    stream_of,
+)
 from tests.features import FEATURES, Feature
 from tests.replies import read_reply
 
@@ -19,6 +27,8 @@ FACTS = {
     "claude-sonnet-4-6": ADAPTIVE,
     "claude-haiku-4-5-20251001": BUDGET_ONLY,
     "claude-opus-4-8": NO_SAMPLING,
+    "claude-opus-5-5": ALWAYS_THINKS,
+    "claude-sonnet-5-5": THINKS_BETWEEN_TOOLS,
 }
 STREAM_OR_NOT = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 

@@ -247,6 +247,7 @@ def test_a_strict_tool_stays_strict() -> None:
         ({"output_config": {"effort": "xhigh"}}, "high"),
         ({"output_config": {"effort": "max"}}, "high"),
         ({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}, None),
+        ({"thinking": {"type": "between_tools"}, "output_config": {"effort": "high"}}, None),
         ({}, None),
     ],
 )

@@ -39,7 +39,20 @@ def test_models_from_4_7_on_take_no_sampling(known):
     }
 
 
+def test_how_thinking_is_switched_off(known):
+    newest = {name: facts for name, facts in models(known).items() if facts.thinking == {"adaptive"}}
+
+    assert {name: (sorted(facts.thinking_off), facts.thinking_off_up_to) for name, facts in newest.items()} == {
+        **dict.fromkeys(["opus-4-7", "opus-4-8", "sonnet-5"], (["disabled"], "")),
+        **dict.fromkeys(["opus-5", "haiku-5-5"], (["disabled"], "high")),
+        "sonnet-5-5": (["between_tools"], "high"),
+        **dict.fromkeys(["opus-5-5", "fable-5", "fable-5-1", "fable-5-2", "mythos-5-2"], ([], "")),
+    }
+
+
 def test_an_id_that_only_the_provider_knows_takes_all_there_is():
     offered = Offered("aws", PROVIDER_APIS["aws"], "arn", "arn", None)
 
-    assert facts_of(offered).takes_sampling
+    facts = facts_of(offered)
+    assert facts.takes_sampling
+    assert facts.thinking_off == {"disabled", "between_tools"}

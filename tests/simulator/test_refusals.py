@@ -57,6 +57,22 @@ REFUSED = {
         request_of(model="claude-opus-4-8", thinking=THINK, max_tokens=4_000),
         '"thinking.type.enabled" is not supported for this model',
     ),
+    "no thinking where there is always some": (
+        request_of(model="claude-opus-5-5", thinking={"type": "disabled"}),
+        '"thinking.type.disabled" is not supported for this model. Use "thinking.type.adaptive"',
+    ),
+    "disabled where it is between_tools": (
+        request_of(model="claude-sonnet-5-5", thinking={"type": "disabled"}),
+        'To turn thinking off on this model, send "thinking": {"type": "between_tools"}',
+    ),
+    "between_tools where it is disabled": (
+        request_of(model="claude-opus-5", thinking={"type": "between_tools"}),
+        '"thinking.type.between_tools" is not supported for this model.',
+    ),
+    "thinking off at a high effort": (
+        request_of(model="claude-opus-5", thinking={"type": "disabled"}, output_config={"effort": "xhigh"}),
+        "\"thinking.type.disabled\" is not supported at effort 'xhigh'",
+    ),
     "thinking and a forced tool": (
         request_of(
             thinking=THINK,
