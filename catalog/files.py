@@ -52,6 +52,7 @@ class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
     takes_sampling: bool = True
+    forces_tools: bool = True
     thinking_off: ThinkingOff = ThinkingOff.DISABLED
     thinking_off_up_to: str = ""
 

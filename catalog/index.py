@@ -77,7 +77,8 @@ class ModelEntry:
     """A model, wherever it is offered. ``rank`` orders the list, best known first.
 
     ``efforts`` are the levels of reasoning effort it takes, least first; ``structured_outputs`` whether it enforces a
-    JSON schema; ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``.
+    JSON schema; ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``;
+    ``forces_tools`` whether it can be made to call a tool.
     ``thinking_off`` is how it is told not to think, at efforts ``thinking_off_up_to`` that one (empty: at any).
     """
 
@@ -98,6 +99,7 @@ class ModelEntry:
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
     takes_sampling: bool = True
+    forces_tools: bool = True
     thinking_off: ThinkingOff = ThinkingOff.DISABLED
     thinking_off_up_to: str = ""
 

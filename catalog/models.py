@@ -40,6 +40,7 @@ class Model(models.Model):
     efforts = ArrayField(models.CharField(max_length=10), default=list, help_text="Reasoning efforts, least first.")
     structured_outputs = models.BooleanField(default=False, help_text="Whether it enforces a JSON schema.")
     takes_sampling = models.BooleanField(default=True, help_text="Whether it takes temperature, top_p and top_k.")
+    forces_tools = models.BooleanField(default=True, help_text="Whether it can be made to call a tool.")
     thinking_off = models.CharField(
         max_length=20,
         default="disabled",

@@ -103,6 +103,7 @@ def _model_entry(model: models.Model) -> ModelEntry:
         efforts=tuple(model.efforts),
         structured_outputs=model.structured_outputs,
         takes_sampling=model.takes_sampling,
+        forces_tools=model.forces_tools,
         thinking_off=ThinkingOff(model.thinking_off),
         thinking_off_up_to=model.thinking_off_up_to,
     )

@@ -70,6 +70,7 @@ def _sync_models(listed: Sequence[ListedModel]) -> int:
             "efforts": list(model.efforts),
             "structured_outputs": model.structured_outputs,
             "takes_sampling": model.takes_sampling,
+            "forces_tools": model.forces_tools,
             "thinking_off": str(model.thinking_off),
             "thinking_off_up_to": model.thinking_off_up_to,
         }

@@ -35,6 +35,7 @@ def facts_of(offered: Offered) -> ModelFacts:
         thinking_off_up_to=model.thinking_off_up_to,
         structured_outputs=model.structured_outputs,
         takes_sampling=model.takes_sampling,
+        forces_tools=model.forces_tools,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
         takes_urls=offered.provider not in _BYTES_ONLY,
     )

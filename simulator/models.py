@@ -38,6 +38,7 @@ class Model:
     has_adaptive_thinking: bool
     refuses_temperature_with_top_p: bool
     takes_sampling: bool = True
+    forces_tools: bool = True
     thinking_off: str = "disabled"
     thinking_off_up_to: str = ""
     aliases: tuple[str, ...] = ()
@@ -105,6 +106,7 @@ def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
         has_adaptive_thinking="thinking_adaptive" in capabilities,
         refuses_temperature_with_top_p=entry["refuses_temperature_with_top_p"],
         takes_sampling=entry.get("takes_sampling", True),
+        forces_tools=entry.get("forces_tools", True),
         thinking_off=entry.get("thinking_off", "disabled"),
         thinking_off_up_to=entry.get("thinking_off_up_to", ""),
         aliases=tuple({entry["slug"], *entry["aliases"]} - {upstream_id}),

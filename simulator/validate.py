@@ -62,6 +62,8 @@ def check_message(body: Mapping[str, Any], model: Model) -> None:
             f"tokens for {model.id}"
         )
     check_prompt(body)
+    if not model.forces_tools and _forces_a_tool(body):
+        raise invalid('tool_choice: type "tool" and "any" are not supported for this model.')
     _check_output(body, model)
     check_citations(body)
     _check_stop_sequences(body)
@@ -121,6 +123,10 @@ def _check_tools(body: Mapping[str, Any]) -> None:
         )
     if choice["type"] == "tool" and choice.get("name") not in [tool.get("name") for tool in tools]:
         raise invalid(f"tool_choice.tool.name: Tool '{choice.get('name')}' not found in provided tools")
+
+
+def _forces_a_tool(body: Mapping[str, Any]) -> bool:
+    return (body.get("tool_choice") or {}).get("type") in ("any", "tool")
 
 
 def _check_schema(schema: Any, place: str) -> None:
@@ -348,7 +354,7 @@ def _check_manual_thinking(body: Mapping[str, Any], thinking: Mapping[str, Any],
             "`max_tokens` must be greater than `thinking.budget_tokens`. Please consult our documentation at "
             "https://docs.claude.com/en/docs/build-with-claude/extended-thinking#max-tokens-and-context-window-size"
         )
-    if (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
+    if _forces_a_tool(body):
         raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
     _check_thinking_is_replayed(body["messages"])
 

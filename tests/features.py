@@ -1008,6 +1008,14 @@ REFUSED = (
         refused={"chat": "temperature", "responses": "temperature"},
     ),
     asked(
+        "tool_choice required on a model that cannot be made to call",
+        messages=None,
+        model="claude-sonnet-5-5",
+        chat={"tools": [chat_tool()], "tool_choice": "required"},
+        responses={"tools": [flat_tool()], "tool_choice": "required"},
+        refused={"chat": "tool_choice", "responses": "tool_choice"},
+    ),
+    asked(
         "thinking budget too small",
         messages=None,
         chat={"thinking": {"type": "enabled", "budget_tokens": 1_023}},

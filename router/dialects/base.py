@@ -41,11 +41,11 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``max_output_tokens`` is the most it gives, ``default_max_tokens`` what is asked for where the client leaves it
     out (by default the most). ``thinking`` holds the kinds it has ("enabled": a token budget; "adaptive"),
-    ``efforts`` the levels its ``output_config.effort`` takes (by default those that every adaptive model takes),
-    ``thinking_off`` the kinds that tell it not to think ("disabled", "between_tools"; none where it always thinks),
-    which go with an effort of at most ``thinking_off_up_to`` (empty: with any),
-    ``structured_outputs`` whether it enforces a JSON schema, ``takes_sampling`` whether it takes ``temperature``,
-    ``top_p`` and ``top_k``. ``takes_urls`` is false where the provider fetches no
+    ``efforts`` the levels its ``output_config.effort`` takes (by default those that every adaptive model takes).
+    ``thinking_off`` holds the kinds that tell it not to think ("disabled", "between_tools"; none where it always
+    does), which go with an effort of at most ``thinking_off_up_to`` (empty: with any). ``structured_outputs`` says
+    whether it enforces a JSON schema, ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``,
+    ``forces_tools`` whether it can be made to call a tool. ``takes_urls`` is false where the provider fetches no
     images or documents itself, so that they must come as base64.
     """
 
@@ -57,6 +57,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     thinking_off: frozenset[str] = frozenset({"disabled"})
     thinking_off_up_to: str = ""
     takes_sampling: bool = True
+    forces_tools: bool = True
     refuses_temperature_with_top_p: bool = False
     takes_urls: bool = True
 

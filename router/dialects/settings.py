@@ -22,6 +22,7 @@ SAMPLING = ("temperature", "top_p", "top_k")
 """The fields that models which take no sampling do without."""
 
 _LONGEST_USER_ID = 256
+_FORCED = ("any", "tool")
 _TOOL_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -188,11 +189,13 @@ def _tools(
             raise request.refuse("tool_choice", f"allows {min(missing)!r}, which is not among the tools.")
         definitions = [definition for definition in definitions if definition["name"] in choice.allowed]
     if not definitions:
-        if choice and choice.kind in ("any", "tool"):
+        if choice and choice.kind in _FORCED:
             raise request.refuse("tool_choice", "asks for a call, but there are no tools.")
         return {}
     if choice and choice.name is not None and choice.name not in names:
         raise request.refuse("tool_choice", f"names {choice.name!r}, which is not among the tools.")
+    if choice and choice.kind in _FORCED and not facts.forces_tools:
+        raise request.refuse("tool_choice", "must be auto or none on this model, which cannot be made to call a tool.")
     return {"tools": definitions} | _tool_choice(choice, request.boolean("parallel_tool_calls"))
 
 

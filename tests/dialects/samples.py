@@ -30,9 +30,9 @@ NO_SAMPLING = ModelFacts(
     takes_sampling=False,
     refuses_temperature_with_top_p=True,
 )
-ALWAYS_THINKS = msgspec.structs.replace(NO_SAMPLING, thinking_off=frozenset())
+ALWAYS_THINKS = msgspec.structs.replace(NO_SAMPLING, thinking_off=frozenset(), forces_tools=False)
 THINKS_BETWEEN_TOOLS = msgspec.structs.replace(
-    NO_SAMPLING, thinking_off=frozenset({"between_tools"}), thinking_off_up_to="high"
+    ALWAYS_THINKS, thinking_off=frozenset({"between_tools"}), thinking_off_up_to="high"
 )
 PLAIN = ModelFacts(max_output_tokens=4_096, structured_outputs=False)
 

@@ -172,6 +172,28 @@ def test_tool_choice(choice, expected):
     assert body["tool_choice"] == expected
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "required",
+        {"type": "function", "function": {"name": "g"}},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [ALLOWED]}},
+    ],
+)
+def test_a_tool_is_not_forced_on_a_model_that_refuses_it(choice):
+    refused = refusal(ALWAYS_THINKS, tools=[TOOL, OTHER_TOOL], tool_choice=choice)
+
+    assert refused.param == "tool_choice"
+    assert "auto or none" in refused.message
+
+
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_a_tool_may_be_offered_to_a_model_that_cannot_be_forced(choice):
+    body = translate(CHAT, ALWAYS_THINKS, messages=HI, tools=[TOOL], tool_choice=choice)
+
+    assert body["tool_choice"] == {"type": choice}
+
+
 def test_allowed_tools_are_the_only_ones_sent():
     choice = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [ALLOWED]}}
 

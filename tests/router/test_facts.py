@@ -50,9 +50,16 @@ def test_how_thinking_is_switched_off(known):
     }
 
 
+def test_which_models_cannot_be_made_to_call_a_tool(known):
+    without = {name for name, facts in models(known).items() if not facts.forces_tools}
+
+    assert without == {"opus-5-5", "sonnet-5-5", "fable-5-1", "fable-5-2", "mythos-5-2"}
+
+
 def test_an_id_that_only_the_provider_knows_takes_all_there_is():
     offered = Offered("aws", PROVIDER_APIS["aws"], "arn", "arn", None)
 
     facts = facts_of(offered)
     assert facts.takes_sampling
+    assert facts.forces_tools
     assert facts.thinking_off == {"disabled", "between_tools"}

@@ -110,6 +110,13 @@ REFUSED = {
         request_of(tools=[{"name": "f", "input_schema": {}}] * 2),
         "tools: Tool names must be unique.",
     ),
+    **{
+        f"{choice['type']} where no tool is forced": (
+            request_of(model="claude-sonnet-5-5", tools=[{"name": "f", "input_schema": {}}], tool_choice=choice),
+            'tool_choice: type "tool" and "any" are not supported for this model.',
+        )
+        for choice in ({"type": "any"}, {"type": "tool", "name": "f"})
+    },
     "unknown forced tool": (
         request_of(tools=[{"name": "f", "input_schema": {}}], tool_choice={"type": "tool", "name": "g"}),
         "tool_choice.tool.name: Tool 'g' not found in provided tools",
