@@ -98,7 +98,7 @@ def _shown(entry: CatalogEntry) -> ModelShown:
         min_cacheable_tokens=info.min_cacheable_tokens,
         capabilities=sorted(info.capabilities),
         efforts=list(info.efforts),
-        structured_outputs=info.structured_outputs,
+        structured_outputs=entry.structured_outputs,
         strengths=info.strengths,
         best_for=info.best_for,
         released_on=info.released_on,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from catalog.index import Capability, ThinkingOff
+from catalog.index import Capability, Lack, ThinkingOff
 from catalog.providers import PROVIDERS
 
 _FILES = [Path(__file__).with_name(name) for name in ("claude.json", "openai.json")]
@@ -33,7 +33,10 @@ class ListedOffering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of the file; null is what its makers have not published."""
+    """One model of the file; null is what its makers have not published.
+
+    ``lacks`` says, by provider, what of the model is not to be had there.
+    """
 
     slug: str
     name: str
@@ -51,6 +54,7 @@ class ListedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offerings: tuple[ListedOffering, ...]
     efforts: tuple[str, ...] = ()
     structured_outputs: bool = False
+    lacks: dict[str, tuple[Lack, ...]] = {}
     takes_sampling: bool = True
     forces_tools: bool = True
     thinking_off: ThinkingOff = ThinkingOff.DISABLED

@@ -63,6 +63,12 @@ class ThinkingOff(StrEnum):
     NEVER = "never"
 
 
+class Lack(StrEnum):
+    """What a model can do and some provider does not offer of it."""
+
+    STRUCTURED_OUTPUTS = "structured_outputs"
+
+
 class UnknownModel(ValueError):
     """A model string that names no offering; the text says what to write instead."""
 
@@ -121,6 +127,7 @@ class CatalogEntry:
     retires_on: date | None
     info: ModelEntry
     prices: tuple[Price, ...]
+    lacks: frozenset[Lack] = frozenset()
 
     @property
     def model(self) -> str:
@@ -131,6 +138,11 @@ class CatalogEntry:
     def provider_info(self) -> Provider:
         """What the code knows about the provider."""
         return PROVIDERS[self.provider]
+
+    @property
+    def structured_outputs(self) -> bool:
+        """Whether the model enforces a JSON schema here."""
+        return self.info.structured_outputs and Lack.STRUCTURED_OUTPUTS not in self.lacks
 
     @property
     def names(self) -> tuple[str, ...]:

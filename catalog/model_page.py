@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from catalog.index import CatalogEntry
+from catalog.index import CatalogEntry, Lack
 from catalog.prices import RATE_LABELS, Price, Rates
 from catalog.providers import Provider
 
@@ -94,6 +94,11 @@ def choose_offering(cards: Sequence[OfferingCard], asked: str) -> OfferingCard:
         if card.entry.model_string == asked:
             return card
     return max(cards, key=lambda card: (card.provider.is_callable and card.is_connected, card.provider.is_callable))
+
+
+def providers_lacking(cards: Iterable[OfferingCard], lack: Lack) -> list[str]:
+    """Return the names of the providers that do not offer this of the model, in the order of the offerings."""
+    return list(dict.fromkeys(card.provider.name for card in cards if lack in card.entry.lacks))
 
 
 def price_columns(cards: Iterable[OfferingCard]) -> list[PriceColumn]:

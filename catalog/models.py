@@ -77,6 +77,9 @@ class Offering(models.Model):
     model_string = models.CharField(max_length=120, help_text="What a client writes to get it.")
     retires_on = models.DateField(null=True, help_text="The day from which the provider refuses it.")
     is_listed = models.BooleanField(default=True)
+    lacks = ArrayField(
+        models.CharField(max_length=20), default=list, help_text="Values of catalog.index.Lack: not to be had here."
+    )
 
     objects = OfferingQuerySet.as_manager()
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from catalog import models
-from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry, ThinkingOff, index_by_name
+from catalog.index import Capability, CatalogEntry, CatalogIndex, Lack, ModelEntry, ThinkingOff, index_by_name
 from catalog.models import Offering, OfferingQuerySet
 from catalog.prices import RATE_LABELS, Price, PriceTable, Rates, Tier, price_in_force
 
@@ -79,6 +79,7 @@ def _load_entries(offerings: OfferingQuerySet) -> list[CatalogEntry]:
             retires_on=row.retires_on,
             info=infos[row.model_id],
             prices=tuple(map(read_price, row.prices.all())),
+            lacks=frozenset(map(Lack, row.lacks)),
         )
         for row in rows
     ]

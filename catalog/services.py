@@ -89,6 +89,7 @@ def _sync_offerings(listed: Sequence[ListedModel]) -> int:
             "upstream_id": offering.upstream_id,
             "model_string": model_string(model, offering),
             "retires_on": offering.retires_on,
+            "lacks": [str(lack) for lack in model.lacks.get(offering.provider, ())],
             "is_listed": True,
         }
         for model in map(_with_simulated, listed)

@@ -33,7 +33,7 @@ def facts_of(offered: Offered) -> ModelFacts:
         efforts=frozenset(model.efforts),
         thinking_off=frozenset(() if model.thinking_off is ThinkingOff.NEVER else [model.thinking_off.value]),
         thinking_off_up_to=model.thinking_off_up_to,
-        structured_outputs=model.structured_outputs,
+        structured_outputs=offered.entry.structured_outputs,
         takes_sampling=model.takes_sampling,
         forces_tools=model.forces_tools,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,

@@ -41,6 +41,17 @@ def check_tool_types(body: Mapping[str, Any], beginnings: tuple[str, ...]) -> No
             )
 
 
+def check_no_schema_is_enforced(body: Mapping[str, Any]) -> None:
+    """Raise ApiError 400 for strict tools and a schema for the answer."""
+    tools = body.get("tools")
+    for number, tool in enumerate(tools if isinstance(tools, list) else ()):
+        if isinstance(tool, Mapping) and "strict" in tool:
+            raise invalid(f"tools.{number}.custom.strict: Extra inputs are not permitted")
+    config = body.get("output_config")
+    if isinstance(config, Mapping) and "format" in config:
+        raise invalid("output_config.format: Extra inputs are not permitted")
+
+
 def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     messages = body.get("messages")
     for at, message in enumerate(messages if isinstance(messages, list) else ()):

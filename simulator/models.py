@@ -23,9 +23,9 @@ class Model:
     """One model; limits in tokens, ``aliases`` are the other ids that reach it at Anthropic.
 
     ``minimum_cacheable_tokens`` is None for a model that caches nothing. ``aws_ids`` are its inference profiles
-    (``us.anthropic.claude-…``), ``google_ids`` its ids on Vertex. ``efforts`` are the levels of thinking
-    that it can be asked for; ``thinking_off`` is the type that tells it not to think ("never": it always does), up to
-    the effort ``thinking_off_up_to`` (empty: at any).
+    (``us.anthropic.claude-…``), ``aws_lacks`` what it cannot do there, ``google_ids`` its ids on Vertex. ``efforts``
+    are the levels of thinking that it can be asked for; ``thinking_off`` is the type that tells it not to think
+    ("never": it always does), up to the effort ``thinking_off_up_to`` (empty: at any).
     """
 
     id: str
@@ -38,6 +38,7 @@ class Model:
     has_adaptive_thinking: bool
     refuses_temperature_with_top_p: bool
     takes_sampling: bool = True
+    aws_lacks: tuple[str, ...] = ()
     forces_tools: bool = True
     thinking_off: str = "disabled"
     thinking_off_up_to: str = ""
@@ -106,6 +107,7 @@ def _model(entry: Mapping[str, Any], upstream_id: str) -> Model:
         has_adaptive_thinking="thinking_adaptive" in capabilities,
         refuses_temperature_with_top_p=entry["refuses_temperature_with_top_p"],
         takes_sampling=entry.get("takes_sampling", True),
+        aws_lacks=tuple(entry.get("lacks", {}).get("aws", ())),
         forces_tools=entry.get("forces_tools", True),
         thinking_off=entry.get("thinking_off", "disabled"),
         thinking_off_up_to=entry.get("thinking_off_up_to", ""),

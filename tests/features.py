@@ -58,7 +58,8 @@ class Feature:
     """One case. A body that is None says that the dialect has no words for it.
 
     ``refused`` names the field at fault, by dialect, where the gateway refuses the request with a 400 before anything
-    is sent. ``needs_urls`` marks what providers that take bytes only (aws, google) get a 400 for.
+    is sent; ``lacking`` does so by provider and dialect, for what only some providers lack: there the native dialect
+    gets the provider's own 400. ``needs_urls`` marks what providers that take bytes only (aws, google) get a 400 for.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Feature:
     stop_reason: str = "end_turn"
     model: str = "claude-sonnet-4-6"
     refused: Mapping[str, str] = field(default_factory=dict)
+    lacking: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     needs_urls: bool = False
     scripted: Mapping[str, Any] | None = None
 
@@ -621,6 +623,16 @@ TOOLS = (
         stop_reason="tool_use",
         sent=is_strict,
     ),
+    asked(
+        "strict tool on a model that Bedrock offers without",
+        "How is the weather in Tokyo?",
+        model="claude-opus-4-8",
+        messages=None,
+        chat={"tools": [chat_tool(function={"strict": True})]},
+        responses={"tools": [flat_tool(strict=True)]},
+        expects=calls("get_weather"),
+        stop_reason="tool_use",
+    ),
     tool_result("tool result", chat="Rain", responses="Rain", messages="Rain", sent=result_is(tool_use_id="toolu_1")),
     tool_result(
         "tool result with an image",
@@ -658,6 +670,16 @@ FORMATS = (
             }
         },
         responses={"text": {"format": {"type": "json_schema", "name": "city", "strict": True, "schema": CITY}}},
+        messages={"output_config": {"format": {"type": "json_schema", "schema": CITY}}},
+        expects=is_a_city,
+        sent=holds(output_config={"format": {"type": "json_schema", "schema": CITY}}),
+    ),
+    asked(
+        "json_schema on a model that Bedrock offers without",
+        model="claude-opus-4-8",
+        lacking={"aws": {"chat": "response_format.json_schema.type", "responses": "text.format.type"}},
+        chat={"response_format": {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}},
+        responses={"text": {"format": {"type": "json_schema", "name": "city", "schema": CITY}}},
         messages={"output_config": {"format": {"type": "json_schema", "schema": CITY}}},
         expects=is_a_city,
         sent=holds(output_config={"format": {"type": "json_schema", "schema": CITY}}),

@@ -9,8 +9,8 @@ from django.views.decorators.vary import vary_on_headers
 
 from catalog.browsing import NUMBER_COLUMNS, browse
 from catalog.forms import ModelFilterForm
-from catalog.index import Capability
-from catalog.model_page import choose_offering, offering_cards, price_columns, rate_tables
+from catalog.index import Capability, Lack
+from catalog.model_page import choose_offering, offering_cards, price_columns, providers_lacking, rate_tables
 from catalog.queries import load_index
 from catalog.snippets import build_snippets
 from keys.connections import Connection, connections
@@ -51,6 +51,7 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
         "model": entries[0].info,
         "capabilities": [(capability.label, entries[0].info.can(capability)) for capability in Capability],
         "cards": cards,
+        "no_schema_at": providers_lacking(cards, Lack.STRUCTURED_OUTPUTS),
         "columns": columns,
         "rate_tables": rate_tables(columns),
         "chosen": chosen,

@@ -230,7 +230,7 @@ def _schema(output_format: Fields | None, facts: ModelFacts) -> dict[str, Any] |
     if output_format is None:
         return None
     if not facts.structured_outputs:
-        raise output_format.refuse("type", "cannot be json_schema on this model; ask for JSON in the prompt.")
+        raise output_format.refuse("type", "cannot be json_schema on this model here; ask for JSON in the prompt.")
     return {"type": "json_schema", "schema": output_format.required_object("schema").values}
 
 

@@ -43,6 +43,8 @@ def test_says_which_efforts_a_model_takes_and_whether_it_enforces_a_schema(model
 
     assert (model["efforts"], model["structured_outputs"]) == (["low", "medium", "high", "max"], True)
     assert model["is_callable"] is True
+    assert models["anthropic/claude-opus-4-8"]["structured_outputs"] is True
+    assert models["aws/anthropic/claude-opus-4-8"]["structured_outputs"] is False
     assert models["anthropic/claude-3-haiku"]["efforts"] == []
 
 

@@ -47,6 +47,11 @@ def listed(html: str) -> list[str]:
     return re.findall(r'<a href="/w/acme/models/([^/]+)/">', html)
 
 
+def test_a_models_page_says_where_it_enforces_no_schema(page):
+    assert "<dd>Yes; not at AWS Bedrock</dd>" in page(f"{LIST}claude-opus-4-8/")
+    assert "not at" not in page(SONNET)
+
+
 def test_all_models_are_listed_best_known_first(page):
     slugs = listed(page(LIST))
 

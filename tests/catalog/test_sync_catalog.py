@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from catalog.files import read_catalog_files
 from catalog.index import CatalogEntry
 from catalog.models import Model, Offering, Price
 from catalog.prices import Rates
@@ -150,6 +151,11 @@ def needed_rates(entry: CatalogEntry, rates: Rates) -> list[Decimal | None]:
     if entry.provider == "openai":
         needed.append(rates.cache_read_input)
     return needed
+
+
+def test_a_provider_that_lacks_something_of_a_model_offers_it():
+    for model in read_catalog_files().models:
+        assert model.lacks.keys() <= {offering.provider for offering in model.offerings}, model.slug
 
 
 def test_every_offering_is_of_a_provider_we_know(catalog):

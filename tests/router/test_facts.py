@@ -56,10 +56,26 @@ def test_which_models_cannot_be_made_to_call_a_tool(known):
     assert without == {"opus-5-5", "sonnet-5-5", "fable-5-1", "fable-5-2", "mythos-5-2"}
 
 
+def test_bedrock_enforces_no_schema_from_4_7_on(known):
+    by_anthropic = {name for name, facts in models(known).items() if facts.structured_outputs}
+    by_aws = {name for name, facts in models(known, "aws").items() if facts.structured_outputs}
+
+    assert by_aws == {"opus-4-5", "sonnet-4-5", "haiku-4-5-20251001", "opus-4-6", "sonnet-4-6"}
+    assert by_anthropic - by_aws == {name for name, facts in models(known).items() if not facts.takes_sampling}
+
+
+def test_what_bedrock_lacks_it_lacks_in_every_region(known):
+    names = [name for name in known if "claude-opus-4-8" in name and name.startswith("aws/")]
+
+    assert len(names) > 4
+    assert not any(known[name].structured_outputs for name in names)
+
+
 def test_an_id_that_only_the_provider_knows_takes_all_there_is():
     offered = Offered("aws", PROVIDER_APIS["aws"], "arn", "arn", None)
 
     facts = facts_of(offered)
     assert facts.takes_sampling
     assert facts.forces_tools
+    assert facts.structured_outputs
     assert facts.thinking_off == {"disabled", "between_tools"}

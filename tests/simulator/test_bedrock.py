@@ -141,6 +141,22 @@ async def test_a_body_that_it_does_not_take_is_refused(bedrock: Bedrock, fields:
     assert message.startswith(beginning)
 
 
+SCHEMA = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"output_config": SCHEMA}, "output_config.format: Extra inputs are not permitted"),
+        ({"tools": [{**WEATHER, "strict": True}]}, "tools.0.custom.strict: Extra inputs are not permitted"),
+    ],
+    ids=["schema", "strict"],
+)
+async def test_no_schema_is_enforced_by_the_newest_models(bedrock: Bedrock, fields: Any, message: str) -> None:
+    assert refusal_of(await bedrock.invoke(to=NEWEST, **fields)) == (400, "ValidationException", message)
+    assert (await bedrock.invoke(to=SONNET, **fields)).status_code == 200
+
+
 @pytest.mark.parametrize("kind", ["image", "document"])
 @pytest.mark.parametrize("is_in_result", [False, True], ids=["message", "tool result"])
 async def test_sources_by_url_are_refused(bedrock: Bedrock, kind: str, is_in_result: bool) -> None:
