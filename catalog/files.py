@@ -3,8 +3,9 @@
 Sources for Claude: names, strengths, uses, contexts and cache minimums of the models on Orq's "Anthropic" provider
 page are that page's own. The rest follows Anthropic's models API, "Models overview", "Prompt caching", "Effort",
 "Structured outputs", "Model deprecations" and the models' migration guides, and the model cards of Amazon Bedrock and
-Vertex AI. OpenAI's models follow the pages of its "Models" reference. Prices are not here but in genai-prices; only
-what that package lacks is under ``price_overrides``.
+Vertex AI; what Bedrock lacks follows its user guide and what its users report it to refuse. OpenAI's models follow the
+pages of its "Models" reference. Prices are not here but in genai-prices; only what that package lacks is under
+``price_overrides``.
 """
 
 from datetime import date, datetime

@@ -67,6 +67,7 @@ class Lack(StrEnum):
     """What a model can do and some provider does not offer of it."""
 
     STRUCTURED_OUTPUTS = "structured_outputs"
+    HOURLY_CACHE = "hourly_cache"
 
 
 class UnknownModel(ValueError):

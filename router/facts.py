@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from catalog.index import Capability, ThinkingOff
+from catalog.index import Capability, Lack, ThinkingOff
 from providers.base import ModelTraits
 from router.dialects.base import ModelFacts
 from router.plan import Offered
@@ -37,6 +37,7 @@ def facts_of(offered: Offered) -> ModelFacts:
         takes_sampling=model.takes_sampling,
         forces_tools=model.forces_tools,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
+        caches_hourly=Lack.HOURLY_CACHE not in offered.entry.lacks,
         takes_urls=offered.provider not in _BYTES_ONLY,
     )
 

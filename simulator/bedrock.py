@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from simulator.aws_keys import caller_of_access_key, caller_of_api_key, secret_of
 from simulator.call import Call, Caller
-from simulator.cloud_body import check_cloud_body, check_no_schema_is_enforced, check_tool_types
+from simulator.cloud_body import check_cloud_body, check_no_schema_is_enforced, check_no_ttl_is_set, check_tool_types
 from simulator.engine import Engine, read_json
 from simulator.errors import ApiError, invalid
 from simulator.eventstream import CONTENT_TYPE, encode_chunk, encode_exception, with_wrong_checksum
@@ -217,6 +217,8 @@ def _read_invocation(content: bytes, model: Model) -> dict[str, Any]:
     check_tool_types(body, _TOOL_TYPES)
     if "structured_outputs" in model.aws_lacks:
         check_no_schema_is_enforced(body)
+    if "hourly_cache" in model.aws_lacks:
+        check_no_ttl_is_set(body)
     betas = body.get("anthropic_beta") or []
     if not isinstance(betas, list) or not BETAS.issuperset(map(str, betas)):
         raise invalid("The model returned the following errors: invalid beta flag")

@@ -52,6 +52,15 @@ def check_no_schema_is_enforced(body: Mapping[str, Any]) -> None:
         raise invalid("output_config.format: Extra inputs are not permitted")
 
 
+def check_no_ttl_is_set(body: Mapping[str, Any]) -> None:
+    """Raise ApiError 400 for a cache whose lifetime is named."""
+    marked = (*_within(body.get("tools"), "tools"), *_within(body.get("system"), "system"), *_blocks(body))
+    for place, block in marked:
+        control = block.get("cache_control")
+        if isinstance(control, Mapping) and "ttl" in control:
+            raise invalid(f"{place}.cache_control.ephemeral.ttl: Extra inputs are not permitted")
+
+
 def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     messages = body.get("messages")
     for at, message in enumerate(messages if isinstance(messages, list) else ()):

@@ -11,7 +11,7 @@ provider, must hold. The answers are the simulator's; a case with a ``scripted``
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulator.signing import sign
@@ -831,6 +831,16 @@ CACHING = (
     _cached_system("cache_control on a system text, 1h", HOURLY),
     _cached_tool("cache_control on a tool", EPHEMERAL),
     _cached_tool("cache_control on a tool, 1h", HOURLY),
+    replace(
+        _cached_part("cache_control for 1h on a model that Bedrock offers without", HOURLY),
+        model="claude-sonnet-4-0",
+        lacking={
+            "aws": {
+                "chat": "messages.0.content.0.cache_control.ttl",
+                "responses": "input.0.content.0.cache_control.ttl",
+            }
+        },
+    ),
     _cached_tool_result("cache_control on a tool result", EPHEMERAL),
     _cached_tool_result("cache_control on a tool result, 1h", HOURLY),
     _cached_media(

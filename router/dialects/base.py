@@ -45,8 +45,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``thinking_off`` holds the kinds that tell it not to think ("disabled", "between_tools"; none where it always
     does), which go with an effort of at most ``thinking_off_up_to`` (empty: with any). ``structured_outputs`` says
     whether it enforces a JSON schema, ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``,
-    ``forces_tools`` whether it can be made to call a tool. ``takes_urls`` is false where the provider fetches no
-    images or documents itself, so that they must come as base64.
+    ``forces_tools`` whether it can be made to call a tool, ``caches_hourly`` whether a prompt can be cached for an
+    hour. ``takes_urls`` is false where the provider fetches no images or documents itself, so that they must come as
+    base64.
     """
 
     max_output_tokens: int
@@ -59,6 +60,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     takes_sampling: bool = True
     forces_tools: bool = True
     refuses_temperature_with_top_p: bool = False
+    caches_hourly: bool = True
     takes_urls: bool = True
 
 

@@ -4,7 +4,7 @@ Source: Anthropic API documentation, "Prompt caching": at most four breakpoints;
 the last block that can be cached.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.dialects.base import RequestRefused
@@ -12,6 +12,14 @@ from router.dialects.fields import Fields
 
 MOST_BREAKPOINTS = 4
 _UNCACHEABLE = frozenset({"thinking", "redacted_thinking"})
+
+
+class CacheControl(dict[str, Any]):
+    """A ``cache_control`` that remembers where it stands in the client's own body."""
+
+    def __init__(self, values: Mapping[str, Any], param: str) -> None:
+        super().__init__(values)
+        self.param = param
 
 
 def read_cache_control(fields: Fields) -> dict[str, Any]:
@@ -22,7 +30,7 @@ def read_cache_control(fields: Fields) -> dict[str, Any]:
     if control.get("type") != "ephemeral":
         raise control.refuse("type", 'must be "ephemeral".')
     control.one_of("ttl", ("5m", "1h"))
-    return {"cache_control": control.values}
+    return {"cache_control": CacheControl(control.values, control.path)}
 
 
 def mark_block(block: dict[str, Any] | None, holder: Fields) -> dict[str, Any] | None:
@@ -64,13 +72,24 @@ def mark_last_block(body: dict[str, Any], top_level: dict[str, Any]) -> None:
 
 def check_breakpoints(body: dict[str, Any]) -> None:
     """Refuse a Messages body with more than four breakpoints."""
-    blocks = [*body.get("tools", ()), *body.get("system", ()), *_message_blocks_backwards(body)]
-    breakpoints = sum("cache_control" in block for block in blocks)
+    breakpoints = len(_marked_blocks(body))
     if breakpoints > MOST_BREAKPOINTS:
         raise RequestRefused(
             f"The request has {breakpoints} cache_control breakpoints; at most {MOST_BREAKPOINTS} are allowed.",
             param="cache_control",
         )
+
+
+def keep_for_minutes(body: dict[str, Any]) -> None:
+    """Leave out each ``ttl`` of five minutes, which is what goes without saying; refuse a longer one.
+
+    For models whose provider does not have the field.
+    """
+    for block in _marked_blocks(body):
+        control: CacheControl = block["cache_control"]
+        if control.pop("ttl", None) == "1h":
+            path = f"{control.param}.ttl"
+            raise RequestRefused(f'{path} can only be "5m" on this model here; or leave it out.', param=path)
 
 
 def _refuse_another_ttl(own: dict[str, Any], added: dict[str, Any], path: str) -> None:
@@ -80,6 +99,12 @@ def _refuse_another_ttl(own: dict[str, Any], added: dict[str, Any], path: str) -
             f"{path} and the one that already stands on the same block have different ttl; send one of them.",
             param=f"{path}.ttl",
         )
+
+
+def _marked_blocks(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the blocks with a breakpoint."""
+    blocks = [*body.get("tools", ()), *body.get("system", ()), *_message_blocks_backwards(body)]
+    return [block for block in blocks if "cache_control" in block]
 
 
 def _message_blocks_backwards(body: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from router.dialects.base import ModelFacts, RequestRefused
-from router.dialects.caching import check_breakpoints, mark_last_block, read_cache_control
+from router.dialects.caching import check_breakpoints, keep_for_minutes, mark_last_block, read_cache_control
 from router.dialects.conversation import Conversation
 from router.dialects.fields import Fields
 from router.dialects.thinking import (
@@ -94,6 +94,8 @@ def build_body(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, An
         body["metadata"] = {"user_id": user_id}
     mark_last_block(body, read_cache_control(request))
     check_breakpoints(body)
+    if not facts.caches_hourly:
+        keep_for_minutes(body)
     if request.get("stream"):
         body["stream"] = True
     return body

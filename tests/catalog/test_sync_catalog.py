@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.files import read_catalog_files
-from catalog.index import CatalogEntry
+from catalog.index import CatalogEntry, Lack
 from catalog.models import Model, Offering, Price
 from catalog.prices import Rates
 from catalog.providers import PROVIDERS
@@ -141,12 +141,12 @@ def needed_rates(entry: CatalogEntry, rates: Rates) -> list[Decimal | None]:
     """Return the rates that tokens of ``entry`` can be charged by.
 
     OpenAI charges nothing for writing its cache, and its reports know no such tokens. Bedrock caches from Claude 3.5
-    on, for one hour from Claude 4.5 on (Amazon Bedrock User Guide, "Prompt caching").
+    on, for one hour only where the catalog says so.
     """
     needed = [rates.uncached_input, rates.output]
     if entry.provider in ("anthropic", "google", "simulated") and "caching" in entry.info.capabilities:
         needed += [rates.cache_read_input, rates.cache_write_5m_input, rates.cache_write_1h_input]
-    if entry.provider == "aws" and entry.info.structured_outputs:
+    if entry.provider == "aws" and "caching" in entry.info.capabilities and Lack.HOURLY_CACHE not in entry.lacks:
         needed += [rates.cache_read_input, rates.cache_write_5m_input, rates.cache_write_1h_input]
     if entry.provider == "openai":
         needed.append(rates.cache_read_input)

@@ -34,6 +34,7 @@ ALWAYS_THINKS = msgspec.structs.replace(NO_SAMPLING, thinking_off=frozenset(), f
 THINKS_BETWEEN_TOOLS = msgspec.structs.replace(
     ALWAYS_THINKS, thinking_off=frozenset({"between_tools"}), thinking_off_up_to="high"
 )
+MINUTES_ONLY = ModelFacts(max_output_tokens=64_000, caches_hourly=False)
 PLAIN = ModelFacts(max_output_tokens=4_096, structured_outputs=False)
 
 MODEL = "anthropic/claude-sonnet-4-6"

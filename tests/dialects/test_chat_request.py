@@ -11,6 +11,7 @@ from tests.dialects.samples import (
     ADAPTIVE_ONLY,
     ALWAYS_THINKS,
     BUDGET_ONLY,
+    MINUTES_ONLY,
     NO_SAMPLING,
     PLAIN,
     THINKS_BETWEEN_TOOLS,
@@ -282,6 +283,31 @@ def test_four_breakpoints_are_allowed_and_five_are_not():
     assert messages(user(*marked))
     assert refusal(messages=[user(*marked)], tools=[tool]).param == "cache_control"
     assert refusal(messages=[user(*marked, text("x"))], cache_control=CACHED).param == "cache_control"
+
+
+def test_a_cache_of_an_hour_is_refused_where_there_is_none():
+    hourly = {"type": "ephemeral", "ttl": "1h"}
+    system = {"role": "system", "content": [text("x", cache_control=hourly)]}
+    result = {"role": "tool", "tool_call_id": "c", "content": "r", "cache_control": hourly}
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+    places = {
+        "cache_control.ttl": {"messages": HI, "cache_control": hourly},
+        "messages.0.content.0.cache_control.ttl": {"messages": [system, *HI]},
+        "messages.2.cache_control.ttl": {"messages": [*HI, {"role": "assistant", "tool_calls": [call]}, result]},
+        "tools.0.cache_control.ttl": {"messages": HI, "tools": [{**TOOL, "cache_control": hourly}]},
+    }
+
+    assert [refusal(MINUTES_ONLY, **fields).param for fields in places.values()] == list(places)
+
+
+def test_five_minutes_go_without_saying_where_there_is_no_other_cache():
+    marked = {"messages": HI, "cache_control": {"type": "ephemeral", "ttl": "5m"}}
+
+    body = translate(CHAT, MINUTES_ONLY, **marked)
+
+    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral"}
+    assert marked["cache_control"]["ttl"] == "5m"
 
 
 def test_thinking_passes_as_sent():

@@ -26,6 +26,7 @@ from tests.replies import read_reply
 FACTS = {
     "claude-sonnet-4-6": ADAPTIVE,
     "claude-haiku-4-5-20251001": BUDGET_ONLY,
+    "claude-sonnet-4-0": BUDGET_ONLY,
     "claude-opus-4-8": NO_SAMPLING,
     "claude-opus-5-5": ALWAYS_THINKS,
     "claude-sonnet-5-5": THINKS_BETWEEN_TOOLS,

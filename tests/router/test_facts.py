@@ -71,6 +71,16 @@ def test_what_bedrock_lacks_it_lacks_in_every_region(known):
     assert not any(known[name].structured_outputs for name in names)
 
 
+def test_bedrock_caches_for_an_hour_from_4_5_on(known):
+    without = {name for name, facts in models(known, "aws").items() if not facts.caches_hourly}
+
+    assert without == {
+        *("opus-4-1", "opus-4-0", "sonnet-4-0", "3-7-sonnet", "3-5-haiku"),
+        *("3-5-sonnet-20241022", "3-5-sonnet-20240620", "3-haiku", "3-opus"),
+    }
+    assert all(facts.caches_hourly for facts in models(known).values())
+
+
 def test_an_id_that_only_the_provider_knows_takes_all_there_is():
     offered = Offered("aws", PROVIDER_APIS["aws"], "arn", "arn", None)
 
@@ -78,4 +88,5 @@ def test_an_id_that_only_the_provider_knows_takes_all_there_is():
     assert facts.takes_sampling
     assert facts.forces_tools
     assert facts.structured_outputs
+    assert facts.caches_hourly
     assert facts.thinking_off == {"disabled", "between_tools"}

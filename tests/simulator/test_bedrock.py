@@ -157,6 +157,16 @@ async def test_no_schema_is_enforced_by_the_newest_models(bedrock: Bedrock, fiel
     assert (await bedrock.invoke(to=SONNET, **fields)).status_code == 200
 
 
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+async def test_no_lifetime_is_named_to_models_before_4_5(bedrock: Bedrock, ttl: str) -> None:
+    marked = [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral", "ttl": ttl}}]
+
+    message = refusal_of(await bedrock.invoke(marked, to="us.anthropic.claude-sonnet-4-20250514-v1:0"))[2]
+
+    assert message == "messages.0.content.0.cache_control.ephemeral.ttl: Extra inputs are not permitted"
+    assert (await bedrock.invoke(marked)).status_code == 200
+
+
 @pytest.mark.parametrize("kind", ["image", "document"])
 @pytest.mark.parametrize("is_in_result", [False, True], ids=["message", "tool result"])
 async def test_sources_by_url_are_refused(bedrock: Bedrock, kind: str, is_in_result: bool) -> None:
