@@ -9,10 +9,11 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Router
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
 from catalog.regions import read_regions
-from teams.models import GatewayKey, GatewayKeyQuerySet, Project, ProjectQuerySet
+from teams.models import LAST_EXPIRY_YEAR, GatewayKey, GatewayKeyQuerySet, Project, ProjectQuerySet
 from teams.projects import archive_project, create_project, edit_project, restore_project
 from teams.rest import ApiError, ApiRequest, Line, Name, StrictBody, Timestamp
 from teams.scopes import MAX_PATTERNS, read_model_patterns
@@ -28,9 +29,18 @@ Patterns = Annotated[
 ]
 
 
+def _of_our_age(moment: datetime) -> datetime:
+    if moment.year > LAST_EXPIRY_YEAR:
+        raise PydanticCustomError("moment", f"Write a time before {LAST_EXPIRY_YEAR + 1}, or null for no end.")
+    return moment
+
+
+Expiry = Annotated[AwareDatetime, AfterValidator(_of_our_age)]
+
+
 class NewGatewayKey(StrictBody):
     name: Name
-    expires_at: AwareDatetime | None = None
+    expires_at: Expiry | None = None
     project: UUID | None = None
     allowed_regions: Regions = []
     models_allowed: Patterns = []

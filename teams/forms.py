@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.region_field import RegionsField
-from teams.models import MAX_PROMPT_RETENTION_DAYS, GatewayKey, Project, User, Workspace
+from teams.models import LAST_EXPIRY_YEAR, MAX_PROMPT_RETENTION_DAYS, GatewayKey, Project, User, Workspace
 from teams.scopes import BadModelPattern, read_model_patterns
 from teams.services import KeyScope
 
@@ -217,6 +217,8 @@ class GatewayKeyForm(KeyScopeForm):
         last_day = self.cleaned_data["expires_on"]
         if last_day is None:
             return None
+        if last_day.year > LAST_EXPIRY_YEAR:
+            raise ValidationError(f"Choose a day before {LAST_EXPIRY_YEAR + 1}, or leave it empty.")
         expires_at = timezone.make_aware(datetime.combine(last_day + timedelta(days=1), datetime.min.time()))
         if expires_at <= timezone.now():
             raise ValidationError("This day is over. Choose today or a later day.")

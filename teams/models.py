@@ -1,6 +1,7 @@
 """Who is here: users, workspaces, members and their roles, the keys they hand out, and what they did."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ from django.utils import timezone
 
 from teams.tokens import TokenKind
 
+# Clocks and databases of our age end beyond these years.
+LAST_EXPIRY_YEAR = 2199
 # Stored prompts are for looking into what went wrong, not an archive.
 MAX_PROMPT_RETENTION_DAYS = 90
 
@@ -215,6 +218,11 @@ class GatewayKey(models.Model):
                 fields=["workspace", "kind", "name"],
                 condition=Q(revoked_at=None),
                 name="teams_gatewaykey_name_once",
+            ),
+            models.CheckConstraint(
+                # A year ends a day later than in UTC at the most, where clocks are behind.
+                condition=Q(expires_at__lt=datetime(LAST_EXPIRY_YEAR + 1, 1, 2, tzinfo=UTC)),
+                name="teams_gatewaykey_expires_in_our_age",
             ),
         ]
 

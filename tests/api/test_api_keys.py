@@ -46,7 +46,10 @@ def test_a_key_can_have_an_end(api: Api) -> None:
         ({"name": ""}, "name"),
         ({"name": 7}, "name"),
         ({"name": "app", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
-        ({"name": "app", "expires_at": "2999-01-01T00:00:00"}, "expires_at"),
+        ({"name": "app", "expires_at": "2199-01-01T00:00:00"}, "expires_at"),
+        ({"name": "app", "expires_at": "2200-01-01T00:00:00Z"}, "expires_at"),
+        ({"name": "app", "expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at"),
+        ({"name": "app", "expires_at": "0001-01-01T00:00:00+14:00"}, "expires_at"),
         ({"name": "app", "expires_at": "tomorrow"}, "expires_at"),
         ({"name": "app", "kind": "management"}, "kind"),
         ({"name": "app", "owner": "alice@example.com"}, "owner"),
@@ -59,6 +62,13 @@ def test_a_bad_value_is_named_and_makes_no_key(api: Api, body: dict[str, Any], f
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == field
     assert not GatewayKey.objects.for_clients().exists()
+
+
+def test_the_last_moment_a_key_can_end_at_is_one_of_2199_anywhere(api: Api) -> None:
+    answer = api.post("/api-keys", {"name": "app", "expires_at": "2199-12-31T23:59:59-12:00"})
+
+    assert answer.status_code == 201
+    assert api.get("/api-keys").status_code == 200
 
 
 def test_a_name_in_use_is_a_conflict(api: Api) -> None:

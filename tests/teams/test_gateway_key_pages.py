@@ -209,6 +209,14 @@ def test_a_day_that_is_over_is_refused(owner: Client) -> None:
     assert "This day is over" in text_of(answer)
 
 
+@pytest.mark.parametrize("day", ["2200-01-01", "9999-12-31"])
+def test_a_day_beyond_our_age_is_refused(owner: Client, day: str) -> None:
+    answer = owner.post(NEW, {"name": "app", "expires_on": day})
+
+    assert "Choose a day before 2200, or leave it empty." in text_of(answer)
+    assert not GatewayKey.objects.exists()
+
+
 def test_the_snippets_are_for_this_very_host_and_a_connected_provider(owner: Client, workspace: Workspace) -> None:
     sync_catalog()
     make_provider_key(workspace)
