@@ -1,8 +1,12 @@
-"""Which models a gateway key may call. Pure."""
+"""What a gateway key may do: which models, where, for which project. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from catalog.regions import is_region_allowed
+from teams.models import GatewayKey, Project
 
 MAX_PATTERNS: Final = 100
 # What stands before the first slash is the provider, or "route"; a star stands for the rest, and only at the end.
@@ -12,6 +16,39 @@ _MAX_LENGTH: Final = 200
 
 class BadModelPattern(ValueError):
     """Text that allows no model it could be meant for; the text is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScope:
+    """What a gateway key belongs to and may do; the default is everything.
+
+    ``allowed_regions`` as ``catalog.regions.read_regions`` returns them, ``models_allowed`` as
+    ``read_model_patterns`` does.
+    """
+
+    project: Project | None = None
+    allowed_regions: Sequence[str] = ()
+    models_allowed: Sequence[str] = ()
+
+
+EVERYTHING: Final = KeyScope()
+
+
+def scope_of(key: GatewayKey) -> KeyScope:
+    """Return what ``key`` belongs to and may do."""
+    return KeyScope(key.project, key.allowed_regions, key.models_allowed)
+
+
+def widens(before: KeyScope, asked: KeyScope) -> bool:
+    """Whether ``asked`` allows anything that ``before`` does not.
+
+    Leaving a project counts, for its regions and its budget would bind the key no longer; joining one does not.
+    """
+    return (
+        (before.project is not None and asked.project != before.project)
+        or _allows_more(before.allowed_regions, asked.allowed_regions, is_region_allowed)
+        or _allows_more(before.models_allowed, asked.models_allowed, is_model_allowed)
+    )
 
 
 def is_model_allowed(model_string: str, allowed: Sequence[str]) -> bool:
@@ -39,6 +76,11 @@ def read_model_patterns(lines: Iterable[str]) -> list[str]:
     if len(patterns) > MAX_PATTERNS:
         raise BadModelPattern(f"These are {len(patterns)} models; a key takes {MAX_PATTERNS}. Use a star.")
     return patterns
+
+
+def _allows_more(before: Sequence[str], asked: Sequence[str], is_allowed: Callable[[str, Sequence[str]], bool]) -> bool:
+    # An area and a pattern are allowed by what covers all that they stand for.
+    return bool(before) and (not asked or not all(is_allowed(name, before) for name in asked))
 
 
 def _matches(model_string: str, pattern: str) -> bool:

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from teams.audit import Actor, record_event
 from teams.models import GatewayKey, GatewayKeySecret, Membership, Project, Role, SetupLink, User, Workspace
+from teams.scopes import EVERYTHING, scope_of, widens
+from teams.scopes import KeyScope as KeyScope
 from teams.tokens import MintedToken, TokenKind, hash_token, mint_token
 
 # The audit event that says so; the first steps look for it.
@@ -39,17 +41,8 @@ class ProjectArchived(TeamsError):
     """No more keys can be given to this project."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyScope:
-    """What a gateway key belongs to and may do; the default is everything.
-
-    ``allowed_regions`` as ``catalog.regions.read_regions`` returns them, ``models_allowed`` as
-    ``teams.scopes.read_model_patterns`` does.
-    """
-
-    project: Project | None = None
-    allowed_regions: Sequence[str] = ()
-    models_allowed: Sequence[str] = ()
+class ScopeWidened(TeamsError):
+    """The gateway key would be allowed more than it is, by somebody who may only narrow it."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +122,7 @@ def create_gateway_key(
     owner: User | None = None,
     expires_at: datetime | None = None,
     kind: GatewayKey.Kind = GatewayKey.Kind.GATEWAY,
-    scope: KeyScope = KeyScope(),
+    scope: KeyScope = EVERYTHING,
 ) -> CreatedKey:
     """Make a key that works at once; its text is in the result and nowhere else.
 
@@ -160,15 +153,20 @@ def create_gateway_key(
 
 
 @transaction.atomic
-def edit_gateway_key(key: GatewayKey, *, name: str, scope: KeyScope, actor: Actor | None) -> GatewayKey:
+def edit_gateway_key(
+    key: GatewayKey, *, name: str, scope: KeyScope, actor: Actor | None, may_widen: bool = True
+) -> GatewayKey:
     """Set what ``key`` is called, belongs to and may do; the gateway goes by it within a second.
 
-    Raises KeyRevoked, NameTaken if another key in use has the name, and ProjectArchived if it is to move to a project
-    that takes no more keys.
+    Raises KeyRevoked, NameTaken if another key in use has the name, ProjectArchived if it is to move to a project
+    that takes no more keys, and ScopeWidened if it would be allowed more and ``may_widen`` is false.
     """
     key = GatewayKey.objects.select_for_update(of=("self",)).select_related("project", "workspace").get(pk=key.pk)
     if key.revoked_at:
         raise KeyRevoked(f"{key.name} was revoked already.")
+    # Compared with what holds now: the form may be older than an admin's limit.
+    if not may_widen and widens(scope_of(key), scope):
+        raise ScopeWidened("Only an admin can allow more. Ask one, or revoke this key.")
     if scope.project != key.project:
         _check_project(scope.project)
     before = _key_values(key)

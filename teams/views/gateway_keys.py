@@ -30,6 +30,7 @@ from teams.services import (
     KeyRevoked,
     NameTaken,
     ProjectArchived,
+    ScopeWidened,
     create_gateway_key,
     edit_gateway_key,
     revoke_gateway_key,
@@ -167,15 +168,24 @@ def gateway_key_create(request: WorkspaceRequest) -> HttpResponse:
 @never_cache
 @requires(Right.OWN_GATEWAY_KEYS)
 def gateway_key_edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
-    """Change what the key is called, belongs to and may do; its text and its last day stay."""
+    """Change what the key is called, belongs to and may do; its text and its last day stay.
+
+    Who may not manage all keys can narrow their own and not widen it: an admin may have narrowed it.
+    """
     key = get_object_or_404(_visible_keys(request).for_clients().filter(revoked_at=None), pk=key_id)
     form = KeyScopeForm(request.POST or None, workspace=request.workspace, key=key)
     if form.is_valid():
         try:
-            edit_gateway_key(key, name=form.cleaned_data["name"], scope=form.scope(), actor=request.user)
+            edit_gateway_key(
+                key,
+                name=form.cleaned_data["name"],
+                scope=form.scope(),
+                actor=request.user,
+                may_widen=request.may(Right.MANAGE_GATEWAY_KEYS),
+            )
         except NameTaken as error:
             form.add_error("name", str(error))
-        except (ProjectArchived, KeyRevoked) as error:
+        except (ProjectArchived, KeyRevoked, ScopeWidened) as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, "Saved. The gateway goes by it from now on.")

@@ -14,6 +14,8 @@ from django.utils import timezone
 from catalog.services import sync_catalog
 from providers.base import TokenCounts
 from teams.models import GatewayKey, User, Workspace
+from teams.projects import create_project
+from teams.services import KeyScope, edit_gateway_key
 from teams.tokens import TokenKind, hash_token, read_public_id
 from tests.factories import make_gateway_key, make_provider_key
 from tests.pages import signed_in, text_of
@@ -318,6 +320,66 @@ def test_a_success_without_usage_is_not_told_as_zero(owner: Client, workspace: W
     record_request(key, counts=TokenCounts(), certainty=Certainty.UNKNOWN)
 
     assert "tokens not known" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
+
+
+# Changing a key
+
+
+def narrowed_key(workspace: Workspace, owner: User) -> GatewayKey:
+    return make_gateway_key(workspace, owner=owner, scope=KeyScope(None, ["eu"], ["anthropic/*"])).key
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"models_allowed": "", "allowed_regions": ["eu"]},
+        {"models_allowed": "anthropic/*\naws/*", "allowed_regions": ["eu"]},
+        {"models_allowed": "anthropic/*"},
+    ],
+)
+def test_a_developer_cannot_allow_their_key_more(
+    developer: Client, workspace: Workspace, bob: User, asked: dict[str, Any]
+) -> None:
+    key = narrowed_key(workspace, bob)
+
+    answer = developer.post(f"{LIST}{key.pk}/edit/", {"name": "mine"} | asked)
+
+    assert answer.status_code == 422
+    assert "Only an admin can allow more. Ask one, or revoke this key." in text_of(answer)
+    key.refresh_from_db()
+    assert (key.name, key.models_allowed, key.allowed_regions) == ("app", ["anthropic/*"], ["eu"])
+
+
+def test_a_form_older_than_an_admins_limit_does_not_undo_it(
+    developer: Client, workspace: Workspace, alice: User, bob: User
+) -> None:
+    key = make_gateway_key(workspace, owner=bob).key
+    project = create_project(workspace, name="Help centre", actor=alice)
+    edit_gateway_key(key, name="app", scope=KeyScope(project), actor=alice)
+
+    developer.post(f"{LIST}{key.pk}/edit/", {"name": "app", "models_allowed": "", "project": ""})
+
+    key.refresh_from_db()
+    assert key.project == project
+
+
+def test_a_developer_renames_and_narrows_their_key(developer: Client, workspace: Workspace, bob: User) -> None:
+    key = narrowed_key(workspace, bob)
+    asked = {"name": "mine", "models_allowed": "anthropic/claude-*", "allowed_regions": ["eu-west-1"]}
+
+    developer.post(f"{LIST}{key.pk}/edit/", asked)
+
+    key.refresh_from_db()
+    assert (key.name, key.models_allowed, key.allowed_regions) == ("mine", ["anthropic/claude-*"], ["eu-west-1"])
+
+
+def test_an_admin_allows_a_key_more(owner: Client, workspace: Workspace, bob: User) -> None:
+    key = narrowed_key(workspace, bob)
+
+    owner.post(f"{LIST}{key.pk}/edit/", {"name": "app", "models_allowed": ""})
+
+    key.refresh_from_db()
+    assert (key.models_allowed, key.allowed_regions) == ([], [])
 
 
 # The end of a key

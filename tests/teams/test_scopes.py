@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teams.scopes import MAX_PATTERNS, BadModelPattern, is_model_allowed, read_model_patterns
+from teams.models import Project
+from teams.scopes import MAX_PATTERNS, BadModelPattern, KeyScope, is_model_allowed, read_model_patterns, widens
 
 SONNET = "anthropic/claude-sonnet-4-6"
 
@@ -50,6 +51,55 @@ def test_not_allowed(model: str, allowed: list[str]) -> None:
 @given(st.text(), st.lists(st.text(), min_size=1), st.text())
 def test_allowing_more_never_allows_less(model: str, allowed: list[str], more: str) -> None:
     assert not is_model_allowed(model, allowed) or is_model_allowed(model, [*allowed, more])
+
+
+EU, HELP = ["eu"], Project(name="Help centre")
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        (KeyScope(), KeyScope()),
+        (KeyScope(), KeyScope(HELP, EU, [SONNET])),
+        (KeyScope(HELP, EU, [SONNET]), KeyScope(HELP, EU, [SONNET])),
+        (KeyScope(allowed_regions=EU), KeyScope(allowed_regions=["eu-west-1"])),
+        (KeyScope(allowed_regions=["apac", "eu"]), KeyScope(allowed_regions=["jp"])),
+        (KeyScope(models_allowed=["anthropic/*"]), KeyScope(models_allowed=["anthropic/claude-*", SONNET])),
+        (KeyScope(models_allowed=["route/*", SONNET]), KeyScope(models_allowed=["route/support"])),
+    ],
+)
+def test_what_stays_or_is_less_widens_nothing(before: KeyScope, asked: KeyScope) -> None:
+    assert not widens(before, asked)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        (KeyScope(HELP), KeyScope()),
+        (KeyScope(HELP), KeyScope(Project(name="Search"))),
+        (KeyScope(allowed_regions=EU), KeyScope()),
+        (KeyScope(allowed_regions=EU), KeyScope(allowed_regions=["eu", "us"])),
+        (KeyScope(allowed_regions=["eu-west-1"]), KeyScope(allowed_regions=EU)),
+        (KeyScope(allowed_regions=["apac"]), KeyScope(allowed_regions=["global"])),
+        (KeyScope(models_allowed=[SONNET]), KeyScope()),
+        (KeyScope(models_allowed=[SONNET]), KeyScope(models_allowed=[SONNET, "aws/x"])),
+        (KeyScope(models_allowed=[SONNET]), KeyScope(models_allowed=["anthropic/*"])),
+        (KeyScope(models_allowed=["anthropic/claude-*"]), KeyScope(models_allowed=["anthropic/cl*"])),
+        (KeyScope(models_allowed=["anthropic/claude-*"]), KeyScope(models_allowed=["anthropic/*"])),
+    ],
+)
+def test_what_allows_more_widens(before: KeyScope, asked: KeyScope) -> None:
+    assert widens(before, asked)
+
+
+patterns = st.lists(st.sampled_from(["a/*", "a/b*", "a/b", "a/bc", "a/c", "b/*"]))
+
+
+@given(patterns, patterns, st.sampled_from(["a/a", "a/b", "a/bb", "a/bc", "a/c", "b/a"]))
+def test_what_widens_nothing_allows_nothing_new(before: list[str], asked: list[str], model: str) -> None:
+    is_new = is_model_allowed(model, asked) and not is_model_allowed(model, before)
+
+    assert widens(KeyScope(models_allowed=before), KeyScope(models_allowed=asked)) or not is_new
 
 
 def test_patterns_are_read_once_each_in_order() -> None:
