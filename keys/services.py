@@ -151,7 +151,17 @@ def revoke_version(version: KeyVersion, *, actor: Actor | None) -> KeyVersion:
 def end_drained_versions() -> int:
     """Revoke the fallback versions whose time is up; return how many."""
     due = KeyVersion.objects.draining().filter(draining_until__lte=timezone.now()).select_related("provider_key")
-    return len([revoke_version(version, actor=None) for version in due])
+    return len([version for version in due if _end_drained(version)])
+
+
+@transaction.atomic
+def _end_drained(version: KeyVersion) -> bool:
+    # Asked again under the lock: somebody may have switched back to it, or prolonged it, since it was found.
+    _locked(version.provider_key)
+    is_due = KeyVersion.objects.draining().filter(pk=version.pk, draining_until__lte=timezone.now()).exists()
+    if is_due:
+        revoke_version(version, actor=None)
+    return is_due
 
 
 @transaction.atomic

@@ -32,7 +32,7 @@ from keys.services import (
 )
 from providers.secret import Secret
 from teams.models import AuditEvent, User, Workspace
-from tests.concurrency import run_together
+from tests.concurrency import run_overtaken, run_together
 from tests.factories import PLAINTEXT, make_provider_key
 
 State = KeyVersion.State
@@ -218,6 +218,18 @@ def test_a_fallback_ends_when_its_time_is_up(key: ProviderKey, draft: KeyVersion
 
 
 # Edit
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fallback_that_is_switched_back_to_does_not_end(key: ProviderKey) -> None:
+    promote_version(add_version(key, secret=Secret(NEW_PLAINTEXT), actor=None), grace=timedelta(hours=1), actor=None)
+    key.versions.filter(number=1).update(draining_until=timezone.now())
+    first = key.versions.get(number=1)
+
+    raised = run_overtaken(end_drained_versions, lambda: promote_version(first, grace=timedelta(hours=1), actor=None))
+
+    assert raised == []
+    assert states(key) == {1: State.ACTIVE, 2: State.DRAINING}
 
 
 def test_editing_sets_what_was_changed(key: ProviderKey, alice: User) -> None:
