@@ -38,6 +38,7 @@ def connections(workspace: Workspace) -> Mapping[str, Connection]:
 
 def _last_calls(versions: list[int]) -> dict[int, TestCall]:
     done = TestCall.objects.filter(version__in=versions, state=TestCall.State.DONE)
+    done = done.select_related("version__provider_key")
     return {call.version_id: call for call in done.order_by("version_id", "-queued_at").distinct("version_id")}
 
 

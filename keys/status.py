@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
+from keys.words import is_inconclusive
 from providers.base import Outcome
 
 
@@ -37,12 +38,16 @@ _OUTCOMES: dict[str, tuple[str, str]] = {
 
 
 def status_of_call(call: TestCall | None) -> Status:
-    """Return what a test call says of the version it was made with."""
+    """Return what a test call says of the version it was made with; it asks for the version's key."""
     if call is None:
         return Status("", "Not checked")
     if not call.is_done:
         return Status("busy", "Queued" if call.state == TestCall.State.QUEUED else "Running")
-    tone, word = _OUTCOMES[call.outcome]
+    outcome = Outcome(call.outcome)
+    if is_inconclusive(call, outcome):
+        why = ": no permission to list models" if outcome == Outcome.NO_PERMISSION else ""
+        return Status("warn", f"Not checked{why}", call.message)
+    tone, word = _OUTCOMES[outcome]
     return Status(tone, word, call.message)
 
 

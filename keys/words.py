@@ -33,6 +33,10 @@ _GOOGLE_CHECK_IMPOSSIBLE: Final = (
     "This account cannot be checked here for free: Vertex AI did not count tokens for it. It may call models all the "
     "same: send a test message."
 )
+_OPENAI_CHECK_FORBIDDEN: Final = (
+    "The key is known but may not list models (Read on Models), which the free check does. It may call them all the "
+    "same (Write on Model capabilities): send a test message."
+)
 _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
     "anthropic": {
         Outcome.INVALID_CREDENTIAL: "Anthropic does not accept this key: it is mistyped or deleted, or its "
@@ -65,13 +69,15 @@ _OF_PROVIDER: Final[Mapping[str, Mapping[Outcome, str]]] = {
         Outcome.INVALID_REQUEST: "Vertex AI refused the request itself. Check the project ID and the location.",
     },
     "openai": {
-        Outcome.NO_PERMISSION: "The key is known but may not do this. A restricted key needs Read on Models for the "
-        "check, and Write on Model capabilities for calls.",
+        Outcome.NO_PERMISSION: "The key is known but may not do this. A restricted key needs Write on Model "
+        "capabilities for calls.",
         Outcome.NO_CREDIT: "The account's quota is used up. Add credit on the provider's billing page.",
     },
 }
+# Checks that tell nothing of calls: the request it makes takes a permission, or a place, that they do not take.
 _OF_CHECK: Final[Mapping[tuple[str, Outcome], str]] = {
     ("aws", Outcome.NO_PERMISSION): _AWS_CHECK_FORBIDDEN,
+    ("openai", Outcome.NO_PERMISSION): _OPENAI_CHECK_FORBIDDEN,
     ("google", Outcome.MODEL_NOT_AVAILABLE): _GOOGLE_CHECK_IMPOSSIBLE,
     ("google", Outcome.PROVIDER_ERROR): _GOOGLE_CHECK_IMPOSSIBLE,
 }
@@ -82,6 +88,11 @@ def advise(call: TestCall, outcome: Outcome, told: str = "") -> str:
     provider = call.version.provider_key.provider
     if provider == "aws" and "data retention mode" in told:
         return _AWS_RETENTION
-    if call.kind == TestCall.Kind.CHECK and (of_check := _OF_CHECK.get((provider, outcome))):
-        return of_check
+    if is_inconclusive(call, outcome):
+        return _OF_CHECK[provider, outcome]
     return _OF_PROVIDER.get(provider, {}).get(outcome) or _ADVICE[outcome]
+
+
+def is_inconclusive(call: TestCall, outcome: Outcome) -> bool:
+    """Whether ``outcome`` of a check tells nothing of calls, which may work all the same."""
+    return call.kind == TestCall.Kind.CHECK and (call.version.provider_key.provider, outcome) in _OF_CHECK

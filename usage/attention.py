@@ -47,7 +47,7 @@ def _failing_keys(workspace: Workspace) -> Iterator[Concern]:
         .distinct("version_id")
     )
     for call in last_calls:
-        if not call.is_ok:
+        if status_of_call(call).is_failing:
             key = call.version.provider_key
             yield Concern(
                 f"Provider key {key.name}: {status_of_call(call).word.lower()}. {call.message}",

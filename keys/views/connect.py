@@ -53,7 +53,8 @@ def key_create(request: WorkspaceRequest, provider: str) -> HttpResponse:
 def key_connected(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Say that the key is stored and how its first check goes; the page asks again until it is done."""
     key = find_key(request, key_id)
-    call = TestCall.objects.filter(version__provider_key=key).order_by("-queued_at").first()
+    calls = TestCall.objects.filter(version__provider_key=key).select_related("version__provider_key")
+    call = calls.order_by("-queued_at").first()
     context = {"key": key, "provider": key.provider_info, "call": call, "status": status_of_call(call)}
     response = render(request, "keys/connected.html", context)
     return trigger_client_event(response, KEYS_CHANGED) if request.htmx else response

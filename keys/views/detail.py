@@ -62,7 +62,9 @@ class CallRow:
 def key_detail(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = find_key(request, key_id)
     [row] = key_rows(request.workspace, [key])
-    calls = list(TestCall.objects.filter(version__provider_key=key).select_related("version")[:SHOWN_CALLS])
+    calls = list(
+        TestCall.objects.filter(version__provider_key=key).select_related("version__provider_key")[:SHOWN_CALLS]
+    )
     events = AuditEvent.objects.filter(workspace=request.workspace, object_id=str(key.pk))
     context = {
         "key": key,

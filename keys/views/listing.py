@@ -211,5 +211,6 @@ def _set_asides(keys: list[ProviderKey]) -> Mapping[UUID, list[SetAside]]:
 
 
 def _last_calls(versions: Collection[KeyVersion]) -> dict[int, TestCall]:
-    newest = TestCall.objects.filter(version__in=versions).order_by("version_id", "-queued_at").distinct("version_id")
+    calls = TestCall.objects.filter(version__in=versions).select_related("version__provider_key")
+    newest = calls.order_by("version_id", "-queued_at").distinct("version_id")
     return {call.version_id: call for call in newest}

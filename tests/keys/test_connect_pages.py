@@ -365,6 +365,15 @@ def test_a_failed_check_says_what_to_do(owner: Client, workspace: Workspace) -> 
     assert "ready to use" not in page
 
 
+def test_a_first_check_that_tells_nothing_of_calls_is_no_failure(owner: Client, workspace: Workspace) -> None:
+    key = make_provider_key(workspace, provider="openai", plaintext="sk-proj-0123456789012345678901234567")
+    finish(key, Outcome.NO_PERMISSION, "Send a test message.")
+
+    page = text_of(owner.get(f"/w/acme/byok/{key.pk}/connected/"))
+
+    assert "Saved. Not checked: no permission to list models. Send a test message." in page
+
+
 def test_the_next_step_is_a_gateway_key(owner: Client, workspace: Workspace) -> None:
     key = make_provider_key(workspace)
 
