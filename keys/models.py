@@ -102,6 +102,10 @@ class KeyVersionQuerySet(models.QuerySet["KeyVersion"]):
         """Return the versions traffic goes to."""
         return self.filter(state=KeyVersion.State.ACTIVE)
 
+    def drafts(self) -> Self:
+        """Return the versions that wait for the switch."""
+        return self.filter(state=KeyVersion.State.DRAFT)
+
     def draining(self) -> Self:
         """Return the versions that stand by as fallback until their time is up."""
         return self.filter(state=KeyVersion.State.DRAINING)

@@ -64,10 +64,12 @@ def status_of_key(
     *,
     master_key_ids: Collection[str],
     set_asides: Iterable[SetAside] = (),
+    has_worked_since: bool = False,
 ) -> Status:
     """Return the state of ``key``; ``last_call`` is the newest one made with the version ``in_use``.
 
-    What the gateway saw when it called (``set_asides``) says more than a check did.
+    What the gateway saw when it called says more than a check did: ``set_asides`` are those of that version which are
+    not over, ``has_worked_since`` tells whether requests succeeded with it after that call.
     """
     if not key.enabled:
         return Status("", "Disabled", "The gateway does not use it until it is enabled.")
@@ -76,8 +78,10 @@ def status_of_key(
     if in_use.master_key_id not in master_key_ids:
         return Status("bad", "Cannot be opened", "Its master key is not configured. Rotate: paste the secret again.")
     for set_aside in set_asides:
-        if set_aside.version == in_use.number and not set_aside.model:
+        if not set_aside.model:
             return status_of_set_aside(set_aside)
+    if has_worked_since:
+        return Status("good", "Working", "Requests have succeeded since its last check failed.")
     return status_of_call(last_call)
 
 

@@ -40,6 +40,8 @@ from usage.request_page import request_context
 
 LATEST_REQUESTS = 8
 TOP_ROWS = 8
+# More of them would leave no room for the figures; they are a click away.
+SHOWN_CONCERNS = 5
 # A page with more rows is a file: the CSV has them all.
 MOST_TABLE_ROWS = 150
 MONTH_TABLES = ("model", "provider_key", "gateway_key")
@@ -65,10 +67,17 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
     )
     before = by_time.span.before
     earlier = usage_report(request.workspace, begin=before.begin, end=before.end, grain=Grain.TOTAL)
+    found = concerns(
+        request.workspace,
+        tables[0],
+        period=period.parameters,
+        may_see_keys=request.may(Right.READ_PROVIDER_KEYS),
+    )
     context = {
         **period_context(request, period, query_string({"grain": str(period.grain), "group_by": "model"})),
         "freshness": by_time.freshness,
-        "concerns": concerns(request.workspace, tables[0]),
+        "concerns": found[:SHOWN_CONCERNS],
+        "more_concerns": found[SHOWN_CONCERNS:],
         "totals": by_time.totals,
         "earlier": earlier.totals,
         "latency": _percentiles(answered),

@@ -56,6 +56,7 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
         "rate_tables": rate_tables(columns),
         "chosen": chosen,
         "snippets": build_snippets(chosen.entry.model_string, settings.PUBLIC_URL) if chosen.entry.is_callable else [],
+        "may_see_keys": request.may(Right.READ_PROVIDER_KEYS),
         "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
         "may_call": request.may(Right.OWN_GATEWAY_KEYS),
     }

@@ -1,12 +1,10 @@
 """BYOK: the providers, and the named keys of each."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Max
 from django.http import HttpResponse
@@ -15,9 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.providers import PROVIDERS, Provider
-from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
-from keys.services import keyring
-from keys.status import Status, status_of_key, status_of_set_aside
+from keys.models import KeyVersion, ProviderKey, SetAside
+from keys.states import KeyState, key_states
+from keys.status import Status, status_of_set_aside
 from teams.access import Right, WorkspaceRequest, requires
 from teams.models import Workspace
 from usage.models import LastUse
@@ -51,38 +49,28 @@ class SetAsideRow:
 class KeyRow:
     """A provider key as the list shows it. ``cost_usd`` is that of the last 30 days."""
 
-    key: ProviderKey
-    in_use: KeyVersion | None
-    last_call: TestCall | None
-    status: Status
+    state: KeyState
     last_used_at: datetime | None
     cost_usd: Decimal
     has_draft: bool
-    set_asides: list["SetAsideRow"]
+    set_asides: list[SetAsideRow]
 
     @property
-    def age_days(self) -> int | None:
-        """For how many days the secret in use has been in use."""
-        if self.in_use is None or self.in_use.promoted_at is None:
-            return None
-        return (timezone.now() - self.in_use.promoted_at).days
+    def key(self) -> ProviderKey:
+        return self.state.key
 
     def rank(self, column: str) -> Any:
         """Return what ``column`` sorts this row by; rows with nothing there come first."""
+        state = self.state
         return {
             "name": self.key.name.casefold(),
-            "state": self.status.word,
-            "last-check": (self.last_call and self.last_call.finished_at) or _NEVER,
+            "state": state.status.word,
+            "last-check": (state.last_call and state.last_call.finished_at) or _NEVER,
             "last-used": self.last_used_at or _NEVER,
             "cost": self.cost_usd,
-            "age": -1 if self.age_days is None else self.age_days,
+            "age": -1 if state.age_days is None else state.age_days,
             "order": (self.key.order, self.key.name.casefold()),
         }[column]
-
-    @property
-    def is_rotation_due(self) -> bool:
-        days = self.key.rotate_every_days
-        return days is not None and self.age_days is not None and self.age_days >= days
 
 
 @dataclass(frozen=True)
@@ -145,8 +133,7 @@ def key_rows(workspace: Workspace, keys: list[ProviderKey]) -> list[KeyRow]:
     """Return a row per key, in the same order. The number of queries does not depend on how many there are."""
     if not keys:
         return []
-    in_use, drafts = _versions(keys)
-    calls = _last_calls(in_use.values())
+    drafts = set(KeyVersion.objects.drafts().filter(provider_key__in=keys).values_list("provider_key_id", flat=True))
     used = dict(
         LastUse.objects.filter(key_id__in=[key.pk for key in keys])
         .values("key_id")
@@ -154,25 +141,16 @@ def key_rows(workspace: Workspace, keys: list[ProviderKey]) -> list[KeyRow]:
         .values_list("key_id", "last")
     )
     costs = costs_by_key(workspace)
-    set_asides = _set_asides(keys)
-    ids = keyring().ids
-    rows = []
-    for key in keys:
-        version = in_use.get(key.pk)
-        call = calls.get(version.pk) if version else None
-        rows.append(
-            KeyRow(
-                key=key,
-                in_use=version,
-                last_call=call,
-                status=status_of_key(key, version, call, master_key_ids=ids, set_asides=set_asides[key.pk]),
-                last_used_at=used.get(key.pk),
-                cost_usd=costs.get(str(key.pk), Decimal(0)),
-                has_draft=key.pk in drafts,
-                set_asides=[_set_aside_row(each, version) for each in set_asides[key.pk]],
-            )
+    return [
+        KeyRow(
+            state=state,
+            last_used_at=used.get(state.key.pk),
+            cost_usd=costs.get(str(state.key.pk), Decimal(0)),
+            has_draft=state.key.pk in drafts,
+            set_asides=[_set_aside_row(each, state) for each in state.set_asides],
         )
-    return rows
+        for state in key_states(keys)
+    ]
 
 
 def costs_by_key(workspace: Workspace) -> Mapping[str, Decimal]:
@@ -182,35 +160,6 @@ def costs_by_key(workspace: Workspace) -> Mapping[str, Decimal]:
     return {row.dimensions["provider_key"]: row.measures.cost_usd for row in report.rows}
 
 
-def _versions(keys: list[ProviderKey]) -> tuple[dict[UUID, KeyVersion], set[UUID]]:
-    """Return the version in use of each key, and the keys that have a draft waiting."""
-    State = KeyVersion.State
-    versions = KeyVersion.objects.filter(provider_key__in=keys, state__in=[State.ACTIVE, State.DRAFT]).defer(
-        "ciphertext", "wrapped_data_key", "fingerprint"
-    )
-    in_use, drafts = {}, set()
-    for version in versions:
-        if version.state == State.ACTIVE:
-            in_use[version.provider_key_id] = version
-        else:
-            drafts.add(version.provider_key_id)
-    return in_use, drafts
-
-
-def _set_aside_row(set_aside: SetAside, in_use: KeyVersion | None) -> SetAsideRow:
-    is_state = in_use is not None and in_use.number == set_aside.version and not set_aside.model
+def _set_aside_row(set_aside: SetAside, state: KeyState) -> SetAsideRow:
+    is_state = not set_aside.model and set_aside in state.left_out_for
     return SetAsideRow(set_aside, status_of_set_aside(set_aside), is_state)
-
-
-def _set_asides(keys: list[ProviderKey]) -> Mapping[UUID, list[SetAside]]:
-    """Return what is left out of each key; of a disabled one it does not matter."""
-    noted: dict[UUID, list[SetAside]] = defaultdict(list)
-    for each in SetAside.objects.filter(provider_key__in=[key for key in keys if key.enabled]):
-        noted[each.provider_key_id].append(each)
-    return noted
-
-
-def _last_calls(versions: Collection[KeyVersion]) -> dict[int, TestCall]:
-    calls = TestCall.objects.filter(version__in=versions).select_related("version__provider_key")
-    newest = calls.order_by("version_id", "-queued_at").distinct("version_id")
-    return {call.version_id: call for call in newest}

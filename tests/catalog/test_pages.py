@@ -10,15 +10,16 @@ from html import unescape
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django.asserts import assertContains
 
 from catalog.models import Model, Offering, Price
 from catalog.providers import PROVIDERS
 from catalog.services import sync_catalog
-from keys.models import TestCall
+from keys.models import KeyVersion, TestCall
 from keys.services import TestResult, finish_test_call, note_set_aside
 from providers.base import Outcome
-from teams.models import User, Workspace
-from tests.factories import PLAINTEXT, make_provider_key
+from teams.models import Role, User, Workspace
+from tests.factories import PLAINTEXT, make_member, make_provider_key
 
 LIST = "/w/acme/models/"
 SONNET = f"{LIST}claude-sonnet-4-6/"
@@ -123,6 +124,18 @@ def test_a_key_set_aside_for_every_model_fails(page, workspace: Workspace):
     note_set_aside(key.pk, 1, "", Outcome.NO_CREDIT, "", until)
 
     assert "Key failing" in page(SONNET)
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [(Role.ADMIN, "See why its key fails</a>"), (Role.DEVELOPER, "An admin can see why under BYOK.")],
+)
+def test_a_failing_key_leads_to_it_who_may_see_it(client, workspace: Workspace, role: Role, told: str):
+    make_provider_key(workspace)
+    KeyVersion.objects.update(master_key_id="lost")
+    client.force_login(make_member(workspace, "member@example.com", role))
+
+    assertContains(client.get(SONNET), told)
 
 
 def test_one_key_that_works_is_enough(page, workspace: Workspace):

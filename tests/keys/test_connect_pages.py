@@ -104,7 +104,7 @@ def test_the_last_check_says_in_which_state_a_key_is(
 
     [row] = sections(owner)["anthropic"].rows
 
-    assert (row.status.word, row.status.tone) == (word, tone)
+    assert (row.state.status.word, row.state.status.tone) == (word, tone)
 
 
 def test_a_failing_key_says_why(owner: Client, workspace: Workspace) -> None:
@@ -159,7 +159,7 @@ def test_every_column_sorts_a_providers_keys(owner: Client, workspace: Workspace
     first = make_provider_key(workspace, name="b")
     second = make_provider_key(workspace, name="a", plaintext=PLAINTEXT + "2")
     finish(second, Outcome.OK)
-    KeyVersion.objects.filter(provider_key=second).update(promoted_at=timezone.now() - timedelta(days=9))
+    KeyVersion.objects.filter(provider_key=second).update(created_at=timezone.now() - timedelta(days=9))
     record(make_record(workspace, at=timezone.now(), provider_key=second.pk))
 
     rows = sections(owner, f"?sort={sort}")["anthropic"].rows

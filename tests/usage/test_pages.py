@@ -14,7 +14,9 @@ from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains
 
 from catalog.prices import PriceTable
-from keys.models import KeyVersion, TestCall
+from keys.models import KeyVersion, ProviderKey, TestCall
+from keys.services import note_set_aside
+from providers.base import Outcome
 from teams.models import Role, User, Workspace
 from tests.factories import make_gateway_key, make_member, make_provider_key
 from tests.pages import signed_in, text_of
@@ -147,7 +149,7 @@ def test_overview_has_tables_by_model_and_keys(client: Client, counted: Workspac
 def test_overview_takes_few_queries(
     client: Client, counted: Workspace, django_assert_max_num_queries: "pytest.FixtureRequest"
 ) -> None:
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(30):
         client.get(address("overview"))
 
 
@@ -184,6 +186,72 @@ def test_failing_key_needs_attention(client: Client, counted: Workspace) -> None
 
     assert "Needs attention" in told
     assert "Provider key Production: refused. Anthropic refused the key." in told
+
+
+def test_all_that_a_key_is_left_out_for_is_one_thing(client: Client, counted: Workspace) -> None:
+    key = ProviderKey.objects.get(workspace=counted)
+    until = timezone.now() + timedelta(hours=1)
+    for number in range(30):
+        note_set_aside(key.pk, 1, f"m{number:02}", Outcome.NO_PERMISSION, "Not enabled.", until)
+
+    page = client.get(address("overview"))
+
+    assert len(page.context["concerns"]) == 1
+    told = text_of(page)
+    assert "Provider key Production is left out for m00, m01 and 28 more models. Its page says why." in told
+
+
+def test_a_failing_key_is_told_with_what_it_is_left_out_for(client: Client, counted: Workspace) -> None:
+    version = KeyVersion.objects.get(provider_key__workspace=counted)
+    TestCall.objects.create(version=version, kind="check", state="done", outcome="no_credit", message="Add credit.")
+    note_set_aside(version.provider_key_id, 1, "m1", Outcome.NO_PERMISSION, "", timezone.now() + timedelta(hours=1))
+
+    told = text_of(client.get(address("overview")))
+
+    assert "Provider key Production: no credit. Add credit. It is left out for m1." in told
+
+
+def test_a_secret_that_is_too_old_needs_attention(client: Client, counted: Workspace) -> None:
+    key = ProviderKey.objects.get(workspace=counted)
+    ProviderKey.objects.update(rotate_every_days=30)
+    KeyVersion.objects.update(created_at=timezone.now() - 40 * DAY)
+
+    page = client.get(address("overview"))
+
+    assert "Provider key Production is due for rotation: its secret is 40 days old." in text_of(page)
+    assertContains(page, f'href="/w/acme/byok/{key.pk}/rotate/">Rotate</a>')
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.DEVELOPER])
+def test_who_may_not_see_provider_keys_is_not_told_of_them(counted: Workspace, role: Role) -> None:
+    KeyVersion.objects.update(master_key_id="lost")
+    member = signed_in(make_member(counted, "member@example.com", role))
+
+    assertNotContains(member.get(address("overview")), "Needs attention")
+
+
+def test_more_than_five_things_are_a_click_away(client: Client, counted: Workspace) -> None:
+    for number in range(6):
+        make_provider_key(counted, name=f"key {number}", plaintext=f"sk-ant-api03-only-for-tests-{number:010}")
+    KeyVersion.objects.update(master_key_id="lost")
+
+    page = client.get(address("overview"))
+
+    assert (len(page.context["concerns"]), len(page.context["more_concerns"])) == (5, 2)
+    assert "and 2 more" in text_of(page)
+
+
+def test_several_unpriced_models_are_one_thing(client: Client, workspace: Workspace) -> None:
+    unpriced = [make_record(workspace, at=timezone.now(), model=f"m{number}") for number in range(4)]
+    record_attempts(unpriced, prices=PriceTable({}))
+
+    page = client.get(address("overview"), {"range": "7d"})
+
+    assert (
+        "anthropic/m0, anthropic/m1 and 2 more models have no price for some of their tokens: "
+        "the cost of 4 attempts is missing from the figures."
+    ) in text_of(page)
+    assertContains(page, "/w/acme/usage/?range=7d&amp;group_by=model&amp;grain=total")
 
 
 def test_unpriced_model_needs_attention(client: Client, workspace: Workspace) -> None:
