@@ -60,7 +60,7 @@ _MENU: dict[str, list[Page]] = {
     ],
     "Usage": [
         Page("usage:usage", "usage", "Usage", "usage", Right.READ_USAGE),
-        Page("usage:requests", "requests", "Requests", "requests", Right.READ_USAGE),
+        Page("usage:requests", "requests", "Requests", "requests", Right.READ_OWN_REQUESTS),
         Page("usage:reports", "reports", "Reports", "reports", Right.READ_USAGE),
     ],
     "Admin": [

@@ -24,6 +24,8 @@ class Right(StrEnum):
     """One thing a role may do in its workspace."""
 
     READ_USAGE = "read usage"
+    READ_OWN_REQUESTS = "see the requests of own gateway keys"
+    READ_ALL_REQUESTS = "see all requests"
     READ_CATALOG = "read the model catalog"
     READ_ROUTES = "see routes"
     MANAGE_ROUTES = "change routes"
@@ -39,7 +41,7 @@ class Right(StrEnum):
 
 
 _VIEWER = frozenset({Right.READ_USAGE, Right.READ_CATALOG, Right.READ_ROUTES, Right.READ_PROJECTS})
-_DEVELOPER = _VIEWER | {Right.OWN_GATEWAY_KEYS, Right.READ_OWN_PROMPTS}
+_DEVELOPER = _VIEWER | {Right.OWN_GATEWAY_KEYS, Right.READ_OWN_REQUESTS, Right.READ_OWN_PROMPTS}
 RIGHTS_OF: dict[str, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,
     Role.DEVELOPER: _DEVELOPER,

@@ -66,9 +66,9 @@ RIGHT_OF_PAGE: dict[str, Right] = {
     "usage:month": Right.READ_USAGE,
     "usage:overview": Right.READ_USAGE,
     "usage:reports": Right.READ_USAGE,
-    "usage:request_detail": Right.READ_USAGE,
+    "usage:request_detail": Right.READ_OWN_REQUESTS,
     "usage:request_prompt": Right.READ_OWN_PROMPTS,
-    "usage:requests": Right.READ_USAGE,
+    "usage:requests": Right.READ_OWN_REQUESTS,
     "usage:usage": Right.READ_USAGE,
 }
 # Open to anyone: the way in, and the answer that signing up is closed.
@@ -187,7 +187,9 @@ def test_a_role_opens_what_it_has_the_right_to_and_nothing_else(
     workspace: Workspace, values: dict[str, Any], role: Role, name: str, method: str
 ) -> None:
     member = make_member(workspace, "member@example.com", role)
-    values["gateway_key"] = make_gateway_key(workspace, name="own", owner=member).key.pk
+    own = make_gateway_key(workspace, name="own", owner=member).key.pk
+    record(make_record(workspace, at=timezone.now(), request_id="own-request", gateway_key=own))
+    values |= {"gateway_key": own, "request_id": "own-request"}
 
     answer = send(signed_in(member), method, path_of(name, values))
 

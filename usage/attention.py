@@ -1,6 +1,6 @@
 """What somebody should look at: provider keys that fail or are old, models without a price, usage that is not known."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from django.utils import timezone
 from keys.models import ProviderKey
 from keys.states import KeyState, key_states
 from keys.status import status_of_set_aside
+from teams.access import Right
 from teams.models import Workspace
 from usage.models import Attempt
 from usage.queries import UsageReport
@@ -33,16 +34,17 @@ class Concern:
 
 
 def concerns(
-    workspace: Workspace, by_model: UsageReport, *, period: Mapping[str, str], may_see_keys: bool
+    workspace: Workspace, by_model: UsageReport, *, period: Mapping[str, str], may: Callable[[Right], bool]
 ) -> list[Concern]:
     """Return what needs attention: of each provider key at most one thing, then of the usage.
 
-    ``by_model`` is the shown period's usage by model, ``period`` what stands for it in an address.
+    ``by_model`` is the shown period's usage by model, ``period`` what stands for it in an address, and ``may`` tells
+    the member's rights: nobody is told of, or sent to, what they may not see.
     """
     return [
-        *(_provider_keys(workspace) if may_see_keys else ()),
+        *(_provider_keys(workspace) if may(Right.READ_PROVIDER_KEYS) else ()),
         *_unpriced_models(workspace, by_model, period),
-        *_unsettled(workspace, by_model),
+        *(_unsettled(workspace, by_model) if may(Right.READ_ALL_REQUESTS) else ()),
     ]
 
 

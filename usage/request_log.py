@@ -1,6 +1,6 @@
 """The requests one by one, refused ones too: what the Requests page and the REST API list, newest first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -79,8 +79,9 @@ def list_requests(
     search: str = "",
     before: UUID | None = None,
     limit: int = PAGE_SIZE,
+    gateway_keys: Collection[UUID] | None = None,
 ) -> LogPage:
-    """Return the newest requests, or those older than ``before``.
+    """Return the newest requests, or those older than ``before``; with ``gateway_keys`` only those of these keys.
 
     ``search`` is a trace id or a provider's request id, in full, or a session or identity of the last 31 days; it
     finds attempts that a retry followed, too, which otherwise stand only on their request's own page.
@@ -93,6 +94,9 @@ def list_requests(
         refusals = refusals.filter(request_id=search)
     elif shown not in (Shown.ALL, Shown.REFUSED):
         refusals = refusals.none()
+    if gateway_keys is not None:
+        attempts = [found.filter(gateway_key_id__in=gateway_keys) for found in attempts]
+        refusals = refusals.filter(gateway_key_id__in=gateway_keys)
     if before:
         attempts = [found.filter(id__lt=before) for found in attempts]
         refusals = refusals.filter(id__lt=before)
@@ -101,12 +105,20 @@ def list_requests(
     return LogPage(_with_names(workspace, page), page[-1].id if len(entries) > limit else None)
 
 
-def request_log(workspace: Workspace, request_id: str) -> list[LoggedRequest]:
-    """Return all there is of one request, in the order in which it happened; empty if it is not this workspace's."""
+def request_log(
+    workspace: Workspace, request_id: str, *, gateway_keys: Collection[UUID] | None = None
+) -> list[LoggedRequest]:
+    """Return all there is of one request, in the order in which it happened.
+
+    Empty if it is not this workspace's, or, with ``gateway_keys``, not of one of these keys.
+    """
     if "\x00" in request_id:
         return []
     attempts = Attempt.objects.in_workspace(workspace).filter(request_id=request_id).order_by("attempt", "id")
     refusals = Refusal.objects.filter(workspace_id=workspace.pk, request_id=request_id).order_by("id")
+    if gateway_keys is not None:
+        attempts = attempts.filter(gateway_key_id__in=gateway_keys)
+        refusals = refusals.filter(gateway_key_id__in=gateway_keys)
     return _with_names(workspace, [*attempts, *refusals])
 
 

@@ -1,5 +1,6 @@
 """The usage pages. Every figure on them comes from ``usage.queries``."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from keys.crypto import CryptoError
 from keys.models import ProviderKey
 from teams.access import Right, WorkspaceRequest, requires
-from teams.models import GatewayKey
+from teams.models import GatewayKey, GatewayKeyQuerySet
 from usage.attention import concerns
 from usage.exchange_text import readable
 from usage.exports import CONTENT_TYPE, file_name, report_as_csv
@@ -71,7 +72,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         request.workspace,
         tables[0],
         period=period.parameters,
-        may_see_keys=request.may(Right.READ_PROVIDER_KEYS),
+        may=request.may,
     )
     context = {
         **period_context(request, period, query_string({"grain": str(period.grain), "group_by": "model"})),
@@ -84,7 +85,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         "tables": [(DIMENSION_LABELS[table.cut.group_by[0]], table.cut.group_by[0], table) for table in tables],
         "top_rows": TOP_ROWS,
         "top_slice": f":{TOP_ROWS}",
-        "requests": list_requests(request.workspace, limit=LATEST_REQUESTS).requests,
+        "requests": _latest_requests(request),
         **chart_context(by_time, measure),
     }
     return _render(request, "usage/overview.html", context, period.zone)
@@ -131,9 +132,9 @@ def usage_csv(request: WorkspaceRequest) -> HttpResponse:
 
 
 @require_safe
-@requires(Right.READ_USAGE)
+@requires(Right.READ_OWN_REQUESTS)
 def request_list(request: WorkspaceRequest) -> HttpResponse:
-    """The requests one by one, the newest first; refused ones too, so that they explain themselves."""
+    """The requests that the member may see, the newest first; refused ones too, so that they explain themselves."""
     shown = request.GET.get("shown", "")
     search = request.GET.get("q", "").strip()[:200]
     page = list_requests(
@@ -141,6 +142,7 @@ def request_list(request: WorkspaceRequest) -> HttpResponse:
         shown=Shown(shown) if shown in list(Shown) else Shown.ALL,
         search=search,
         before=_uuid(request.GET.get("before", "")),
+        gateway_keys=_readable_keys(request),
     )
     context = {
         "page": page,
@@ -150,12 +152,13 @@ def request_list(request: WorkspaceRequest) -> HttpResponse:
         "searched_days": SEARCHED_DAYS,
         "freshness": freshness(),
         "is_paged": "before" in request.GET,
+        "are_all": request.may(Right.READ_ALL_REQUESTS),
     }
     return _render(request, "usage/requests.html", context, _viewer_zone(request))
 
 
 @require_safe
-@requires(Right.READ_USAGE)
+@requires(Right.READ_OWN_REQUESTS)
 def request_detail(request: WorkspaceRequest, request_id: str) -> HttpResponse:
     """One request with all of its attempts; while one is in flight the page asks again every second."""
     entries = _entries_of(request, request_id)
@@ -226,19 +229,35 @@ def month_report(request: WorkspaceRequest, year: int, month: int) -> HttpRespon
 
 
 def _entries_of(request: WorkspaceRequest, request_id: str) -> list[LoggedRequest]:
-    entries = request_log(request.workspace, request_id)
+    entries = request_log(request.workspace, request_id, gateway_keys=_readable_keys(request))
     if not entries:
         raise Http404
     return entries
+
+
+def _readable_keys(request: WorkspaceRequest) -> list[UUID] | None:
+    """Return the gateway keys whose requests the member may see: their own; None for all, and test messages too."""
+    if request.may(Right.READ_ALL_REQUESTS):
+        return None
+    return list(_own_keys(request).values_list("pk", flat=True))
+
+
+def _own_keys(request: WorkspaceRequest) -> GatewayKeyQuerySet:
+    return GatewayKey.objects.in_workspace(request.workspace).filter(owner=request.user)
 
 
 def _readable_exchange(request: WorkspaceRequest, logged: LoggedRequest) -> StoredExchange | None:
     """Return what is stored of a request, if the member may read it: of all, or of their own gateway keys."""
     stored = StoredExchange.objects.in_workspace(request.workspace).filter(request_id=logged.request_id)
     if not request.may(Right.READ_ALL_PROMPTS):
-        own = GatewayKey.objects.in_workspace(request.workspace).filter(owner=request.user)
-        stored = stored.filter(gateway_key_id__in=own.values("pk"))
+        stored = stored.filter(gateway_key_id__in=_own_keys(request).values("pk"))
     return stored.first() if request.may(Right.READ_OWN_PROMPTS) else None
+
+
+def _latest_requests(request: WorkspaceRequest) -> Sequence[LoggedRequest] | None:
+    if not request.may(Right.READ_OWN_REQUESTS):
+        return None
+    return list_requests(request.workspace, limit=LATEST_REQUESTS, gateway_keys=_readable_keys(request)).requests
 
 
 def _overview_reports(request: WorkspaceRequest, period: Period) -> list[UsageReport]:

@@ -110,7 +110,7 @@ def test_saving_the_master_key_is_a_step_done(owner: Client) -> None:
     [
         (Role.OWNER, set()),
         (Role.DEVELOPER, {"BYOK", "Settings"}),
-        (Role.VIEWER, {"BYOK", "API Keys", "Settings"}),
+        (Role.VIEWER, {"BYOK", "API Keys", "Requests", "Settings"}),
     ],
 )
 def test_the_sidebar_has_the_pages_that_the_role_opens(workspace: Workspace, role: Role, hidden: set[str]) -> None:

@@ -71,7 +71,7 @@ def make_refusal(workspace: Workspace, **fields: object) -> Refusal:
     return Refusal.objects.create(**defaults | fields)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "requests"])
 @pytest.mark.parametrize("role", list(Role))
 def test_every_role_reads_usage(counted: Workspace, page: str, role: Role) -> None:
     member = make_member(counted, f"{role}@example.com", role)
@@ -379,6 +379,60 @@ def test_requests_are_listed_with_refusals_newest_first(client: Client, counted:
 
     assert told.index("404 Refused") < told.index("Production")
     assert "There is no such model." in told
+
+
+@pytest.fixture
+def of_bob_and_alice(workspace: Workspace, alice: User, bob: User) -> None:
+    """A request and a refusal of a key of each, and a test message of nobody's."""
+    for owner, name in ((alice, "alices"), (bob, "bobs")):
+        key = make_gateway_key(workspace, name=name, owner=owner).key.pk
+        record(make_record(workspace, at=timezone.now(), request_id=f"{name}-answered", session="s", gateway_key=key))
+        make_refusal(workspace, request_id=f"{name}-refused", gateway_key_id=key)
+    record(make_record(workspace, at=timezone.now(), request_id="test", kind="test", gateway_key=None))
+
+
+@pytest.mark.parametrize("query", ["", "?q=s", "?q=alices-answered", "?q=alices-refused", "?shown=refused"])
+def test_a_developer_sees_requests_of_own_keys_only(of_bob_and_alice: None, bob: User, query: str) -> None:
+    listed = signed_in(bob).get(address("requests") + query).context["page"].requests
+
+    assert all(one.request_id.startswith("bobs-") for one in listed)
+
+
+def test_a_developer_sees_all_requests_of_own_keys(of_bob_and_alice: None, bob: User) -> None:
+    listed = signed_in(bob).get(address("requests")).context["page"].requests
+
+    assert {one.request_id for one in listed} == {"bobs-answered", "bobs-refused"}
+    for one in listed:
+        assert signed_in(bob).get(address("request_detail", one.request_id)).status_code == 200
+
+
+@pytest.mark.parametrize("request_id", ["alices-answered", "alices-refused", "test"])
+def test_requests_of_others_do_not_exist_for_a_developer(of_bob_and_alice: None, bob: User, request_id: str) -> None:
+    assert signed_in(bob).get(address("request_detail", request_id)).status_code == 404
+
+
+def test_an_admin_sees_all_requests(of_bob_and_alice: None, workspace: Workspace) -> None:
+    admin = signed_in(make_member(workspace, "admin@example.com", Role.ADMIN))
+
+    assert len(admin.get(address("requests")).context["page"].requests) == 5
+
+
+def test_the_overview_shows_the_requests_that_one_may_see(
+    of_bob_and_alice: None, workspace: Workspace, bob: User
+) -> None:
+    viewer = make_member(workspace, "viewer@example.com", Role.VIEWER)
+
+    listed = signed_in(bob).get(address("overview")).context["requests"]
+    assert {one.request_id for one in listed} == {"bobs-answered", "bobs-refused"}
+    assertNotContains(signed_in(viewer).get(address("overview")), "Latest requests")
+
+
+def test_who_sees_no_requests_is_not_led_to_them(counted: Workspace) -> None:
+    record(make_record(counted, at=timezone.now(), settled={"certainty": Certainty.UNKNOWN}))
+    viewer = signed_in(make_member(counted, "viewer@example.com", Role.VIEWER))
+
+    assert viewer.get(address("requests")).status_code == 403
+    assertNotContains(viewer.get(address("overview")), address("requests"))
 
 
 def test_requests_are_paged(client: Client, workspace: Workspace) -> None:
