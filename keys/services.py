@@ -1,7 +1,7 @@
 """Changes to provider keys: store, rotate, test, disable, delete.
 
 Each locks the key's row, checks, saves and writes the audit event in one transaction; work for later is queued
-by name on commit, and losing that message only delays it.
+by name on commit, and losing that message only delays it. All but creating raise KeyDeleted for a key that is gone.
 """
 
 import logging
@@ -41,6 +41,10 @@ class KeysError(Exception):
 
 class NameTaken(KeysError):
     """Another key of this provider has the name."""
+
+
+class KeyDeleted(KeysError):
+    """The provider key was deleted; nothing can be done to it any more."""
 
 
 class VersionRevoked(KeysError):
@@ -157,7 +161,10 @@ def end_drained_versions() -> int:
 @transaction.atomic
 def _end_drained(version: KeyVersion) -> bool:
     # Asked again under the lock: somebody may have switched back to it, or prolonged it, since it was found.
-    _locked(version.provider_key)
+    try:
+        _locked(version.provider_key)
+    except KeyDeleted:
+        return False
     is_due = KeyVersion.objects.draining().filter(pk=version.pk, draining_until__lte=timezone.now()).exists()
     if is_due:
         revoke_version(version, actor=None)
@@ -302,7 +309,10 @@ def finish_test_call(call: TestCall, result: TestResult) -> TestCall:
 
 
 def _locked(key: ProviderKey) -> ProviderKey:
-    return ProviderKey.objects.select_for_update().select_related("workspace").get(pk=key.pk)
+    locked = ProviderKey.objects.select_for_update().select_related("workspace").get(pk=key.pk)
+    if locked.deleted_at:
+        raise KeyDeleted(f"“{locked.name}” was deleted meanwhile.")
+    return locked
 
 
 def _save_named(key: ProviderKey) -> None:

@@ -38,6 +38,7 @@ View = Callable[..., HttpResponseBase]
 _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     CredentialInvalid: (422, "invalid_credential", "credentials.api_key"),
     OriginNotAllowed: (422, "origin_not_allowed", "base_url"),
+    keys.services.KeyDeleted: (404, "not_found", ""),
     keys.services.NotCallable: (422, "provider_not_available", "provider"),
     keys.services.NameTaken: (409, "name_taken", "name"),
     keys.services.VersionRevoked: (409, "version_revoked", ""),

@@ -26,7 +26,7 @@ from keys.services import (
     use_provider_key_again,
 )
 from keys.status import Status, status_of_call, word_of_version
-from keys.views.finding import find_key
+from keys.views.finding import find_key, unless_deleted
 from keys.views.listing import key_rows
 from teams.access import Right, WorkspaceRequest, requires
 from teams.dialogs import leave_dialog
@@ -100,6 +100,7 @@ def key_message(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @never_cache
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Change everything but the secret, which is asked for only when the key moves to another origin."""
     key = find_key(request, key_id)
@@ -119,6 +120,7 @@ def key_edit(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_use_again(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Let the gateway call with all that it had set aside of this key."""
     key = find_key(request, key_id)
@@ -129,6 +131,7 @@ def key_use_again(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_enable(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = set_provider_key_enabled(find_key(request, key_id), enabled=True, actor=request.user)
     messages.success(request, f"“{key.name}” is enabled: the gateway uses it again.")
@@ -137,6 +140,7 @@ def key_enable(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_disable(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = set_provider_key_enabled(find_key(request, key_id), enabled=False, actor=request.user)
     messages.success(request, f"“{key.name}” is disabled: the gateway does not use it until it is enabled.")
@@ -144,6 +148,7 @@ def key_disable(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_delete(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Ask for the name, then take the key out of service and wipe its secrets."""
     key = find_key(request, key_id)

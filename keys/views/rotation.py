@@ -12,13 +12,14 @@ from keys.forms import SimulatedSecretForm, SwitchForm
 from keys.models import KeyVersion, ProviderKey
 from keys.services import VersionRevoked, add_version, promote_version, revoke_version, versions_with_same_secret
 from keys.status import status_of_call
-from keys.views.finding import find_key, find_version
+from keys.views.finding import find_key, find_version, unless_deleted
 from teams.access import Right, WorkspaceRequest, requires
 from teams.dialogs import leave_dialog
 
 
 @never_cache
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_rotate(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Store a new secret as a draft and check it; traffic stays on the version in use until the switch."""
     key = find_key(request, key_id)
@@ -43,6 +44,7 @@ def _secret_form(request: WorkspaceRequest, key: ProviderKey) -> CredentialForm 
 
 
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def version_switch(request: WorkspaceRequest, key_id: UUID, number: int) -> HttpResponse:
     """Send traffic with this version; the one in use stands by for a while."""
     version = find_version(request, key_id, number)
@@ -68,6 +70,7 @@ def version_switch(request: WorkspaceRequest, key_id: UUID, number: int) -> Http
 
 
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def version_revoke(request: WorkspaceRequest, key_id: UUID, number: int) -> HttpResponse:
     """Ask, then end this version here."""
     version = find_version(request, key_id, number)

@@ -13,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.providers import PROVIDERS
 from catalog.services import sync_catalog
+from keys import api as keys_api
 from keys.models import KeyVersion, ProviderKey, TestCall
-from keys.services import keyring, note_set_aside
+from keys.services import add_version, delete_provider_key, keyring, note_set_aside
 from providers.base import Outcome
 from teams.models import Workspace
 from tests.api.conftest import Api
@@ -449,6 +450,18 @@ def test_a_grace_of_ones_own_is_refused(api: Api, key: ProviderKey) -> None:
     answer = api.post(f"/provider-keys/{key.pk}/versions/1/promote", {"grace": "2h"})
 
     assert error_of(answer) == (422, "invalid_request", "grace")
+
+
+def test_a_key_deleted_meanwhile_does_not_exist(api: Api, key: ProviderKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(key: ProviderKey, **options: Any) -> KeyVersion:
+        delete_provider_key(key, actor=None)
+        return add_version(key, **options)
+
+    monkeypatch.setattr(keys_api, "add_version", overtaken)
+
+    answer = api.post(f"/provider-keys/{key.pk}/versions", {"credentials": {"api_key": NEW_PLAINTEXT}})
+
+    assert error_of(answer)[:2] == (404, "not_found")
 
 
 def test_a_revoked_version_cannot_be_promoted(api: Api, key: ProviderKey) -> None:

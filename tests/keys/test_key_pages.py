@@ -14,12 +14,15 @@ from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
 from keys.services import (
     TestResult,
     add_version,
+    delete_provider_key,
     finish_test_call,
     keyring,
     note_set_aside,
     promote_version,
     revoke_version,
+    set_provider_key_enabled,
 )
+from keys.views import detail
 from providers.base import Outcome
 from providers.secret import Secret
 from teams.models import User, Workspace
@@ -289,6 +292,21 @@ def test_delete_says_where_another_key_would_help(owner: Client, key: ProviderKe
     page = text_of(owner.get(path + "delete/"))
 
     assert "1 request in the last 24 h would fail, unless another key of Anthropic takes them." in page
+
+
+def test_a_key_deleted_meanwhile_is_told_on_the_list(
+    owner: Client, key: ProviderKey, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(key: ProviderKey, **options: Any) -> ProviderKey:
+        delete_provider_key(key, actor=None)
+        return set_provider_key_enabled(key, **options)
+
+    monkeypatch.setattr(detail, "set_provider_key_enabled", overtaken)
+
+    answer = owner.post(path + "enable/", follow=True)
+
+    assert answer.redirect_chain == [(LIST, 302)]
+    assert "“Production” was deleted meanwhile." in text_of(answer)
 
 
 # Rotate

@@ -15,6 +15,7 @@ from keys.credentials import OriginNotAllowed, SettingInvalid
 from keys.crypto import CannotOpen
 from keys.models import KeyVersion, ProviderKey, TestCall
 from keys.services import (
+    KeyDeleted,
     NameTaken,
     NotCallable,
     SecretRequired,
@@ -28,6 +29,7 @@ from keys.services import (
     request_test_call,
     revoke_version,
     set_provider_key_enabled,
+    use_provider_key_again,
     versions_with_same_secret,
 )
 from providers.secret import Secret
@@ -359,6 +361,28 @@ def test_a_change_that_fails_is_not_audited(key: ProviderKey, alice: User) -> No
         edit_provider_key(key, changes={"base_url": PROXY}, actor=alice)
 
     assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: add_version(key, secret=Secret(NEW_PLAINTEXT), actor=None),
+        lambda key: promote_version(key.versions.get(), grace=timedelta(0), actor=None),
+        lambda key: revoke_version(key.versions.get(), actor=None),
+        lambda key: edit_provider_key(key, changes={"name": "Renamed"}, actor=None),
+        lambda key: set_provider_key_enabled(key, enabled=True, actor=None),
+        lambda key: use_provider_key_again(key, actor=None),
+        lambda key: delete_provider_key(key, actor=None),
+    ],
+)
+def test_a_deleted_key_is_changed_no_more(key: ProviderKey, change: Callable[[ProviderKey], object]) -> None:
+    stale = ProviderKey.objects.select_related("workspace").get(pk=key.pk)
+    delete_provider_key(key, actor=None)
+
+    with pytest.raises(KeyDeleted, match="was deleted meanwhile"):
+        change(stale)
+
+    assert states(key) == {1: State.REVOKED}
 
 
 # At the same time
