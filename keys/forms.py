@@ -16,6 +16,7 @@ from keys.models import ProviderKey
 from keys.services import allowed_origins
 from providers.base import Target
 from providers.registry import PROVIDER_APIS
+from teams.names import NameField
 
 GRACE_CHOICES = [("0", "End it now"), ("1", "1 hour"), ("24", "24 hours"), ("168", "7 days")]
 SMALLEST_FIRST = ("haiku", "nano", "mini")
@@ -44,9 +45,7 @@ class BaseUrlMixin(forms.Form):
 class NewKeyForm(BaseUrlMixin, CredentialForm):
     """A provider key with its first secret and its settings."""
 
-    name = forms.CharField(
-        label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
-    )
+    name = NameField(widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}))
 
     def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
         super().__init__(*args, provider=provider, **options)
@@ -77,9 +76,7 @@ class SimulatedSecretForm(forms.Form):
 class NewSimulatedKeyForm(SimulatedSecretForm):
     """A key of the simulated provider with its first secret."""
 
-    name = forms.CharField(
-        label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
-    )
+    name = NameField(widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}))
 
     def clean(self) -> dict[str, Any]:
         return {**super().clean(), "base_url": "", "settings": {}}
@@ -88,7 +85,7 @@ class NewSimulatedKeyForm(SimulatedSecretForm):
 class EditKeyForm(BaseUrlMixin, CredentialForm):
     """What can be changed about a provider key. The secret is asked for only when its calls move to a new origin."""
 
-    name = forms.CharField(label="Name", max_length=100)
+    name = NameField()
     order = forms.IntegerField(
         label="Order", min_value=0, max_value=9999, help_text="Keys with a lower number are tried first."
     )

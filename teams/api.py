@@ -147,7 +147,8 @@ def api_key_edit(request: ApiRequest, key_id: UUID, body: GatewayKeyChange) -> G
     # Locked before it is read, so that what is left out keeps what another change makes of it.
     key = get_object_or_404(_keys(request).select_for_update(of=("self",)), pk=key_id)
     as_it_is = {name: _shown(key, {})[name] for name in GatewayKeyChange.model_fields}
-    asked = GatewayKeyChange(**as_it_is | body.model_dump(exclude_unset=True))
+    # What stays is not read again: a name of earlier days may hold what no body may bring.
+    asked = GatewayKeyChange.model_construct(**as_it_is | body.model_dump(exclude_unset=True))
     return _answer(edit_gateway_key(key, name=asked.name, scope=_scope(request, asked), actor=request.auth))
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from catalog.region_field import RegionsField
 from teams.models import LAST_EXPIRY_YEAR, MAX_PROMPT_RETENTION_DAYS, GatewayKey, Project, User, Workspace
+from teams.names import NameField
 from teams.scopes import BadModelPattern, read_model_patterns
 from teams.services import KeyScope
 
@@ -42,9 +43,7 @@ class SetupForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="At least 10 characters, and not a common one.",
     )
-    workspace_name = forms.CharField(
-        label="Workspace name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "organization"})
-    )
+    workspace_name = NameField(label="Workspace name", widget=forms.TextInput(attrs={"autocomplete": "organization"}))
     time_zone = forms.ChoiceField(
         label="Time zone", choices=time_zone_choices, help_text="Days and months are counted in this zone."
     )
@@ -81,7 +80,7 @@ class WorkspaceForm(forms.Form):
 
     use_required_attribute = False
 
-    name = forms.CharField(label="Workspace name", max_length=100)
+    name = NameField(label="Workspace name")
     time_zone = forms.ChoiceField(
         label="Time zone",
         choices=time_zone_choices,
@@ -128,9 +127,7 @@ class ProjectForm(forms.Form):
 
     use_required_attribute = False
 
-    name = forms.CharField(
-        label="Name",
-        max_length=100,
+    name = NameField(
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True, "placeholder": "Help centre"}),
         help_text="Usage is listed by this name, that of the past too.",
     )
@@ -142,9 +139,7 @@ class KeyScopeForm(forms.Form):
 
     use_required_attribute = False
 
-    name = forms.CharField(
-        label="Name",
-        max_length=100,
+    name = NameField(
         widget=forms.TextInput(attrs={"placeholder": "Support bot, production", "autocomplete": "off"}),
         help_text="Say which application sends it; usage is listed by this name.",
     )

@@ -103,6 +103,19 @@ def test_the_list_takes_as_many_queries_however_long_it_is(
         assert len(api.get("/api-keys").json()["data"]) == 5
 
 
+@pytest.mark.parametrize(
+    "name", ["Support\N{NO-BREAK SPACE}bot", "team \N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}"]
+)
+def test_a_key_whose_name_no_body_may_bring_is_changed_all_the_same(api: Api, workspace: Workspace, name: str) -> None:
+    key = make_gateway_key(workspace, name=name).key
+
+    answer = api.patch(f"/api-keys/{key.pk}", {"models_allowed": ["anthropic/*"]})
+
+    assert (answer.status_code, answer.json()["name"]) == (200, name)
+    assert answer.json()["models_allowed"] == ["anthropic/*"]
+    assert api.patch(f"/api-keys/{key.pk}", {"name": name}).status_code == 422
+
+
 def test_revoking_ends_a_key(api: Api, workspace: Workspace) -> None:
     key = make_gateway_key(workspace).key
 
