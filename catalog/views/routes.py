@@ -23,7 +23,7 @@ from catalog.route_forms import RouteForms
 from catalog.routes import RouteError, RouteSpec, create_route, delete_route, edit_route, spec_of
 from catalog.snippets import build_snippets
 from catalog.targets import Reach, target_options, why_not
-from catalog.views.connected import workspace_reach
+from keys.connections import workspace_reach
 from teams.access import Right, WorkspaceRequest, requires
 from teams.dialogs import leave_dialog
 
