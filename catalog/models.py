@@ -62,10 +62,6 @@ class OfferingQuerySet(models.QuerySet["Offering"]):
         """Return the offerings the catalog still has; one it dropped stays for its prices' sake."""
         return self.filter(is_listed=True)
 
-    def callable(self) -> Self:
-        """Return the offerings that this gateway can call."""
-        return self.listed().filter(provider__in=[slug for slug, each in PROVIDERS.items() if each.is_callable])
-
 
 class Offering(models.Model):
     """A model at one provider and region; an empty region is wherever the provider sends the call."""

@@ -55,11 +55,6 @@ def price_at(offering_id: int, when: datetime) -> Price:
     return price_in_force(map(read_price, models.Price.objects.filter(offering=offering_id)), when)
 
 
-def callable_offerings() -> OfferingQuerySet:
-    """Return the offerings that this gateway can call, with their models, in the pages' order."""
-    return Offering.objects.callable().select_related("model").order_by("model__rank", "pk")
-
-
 def read_rates(values: Mapping[str, Any]) -> Rates:
     """Return the five rates in ``values``, as decimals; what is absent or null is unknown."""
     return Rates(**{name: _decimal(values.get(name)) for name in RATE_LABELS})

@@ -1,7 +1,7 @@
 """Gateway keys: the list, a new one with its first request, and the end of one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self
@@ -16,15 +16,20 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from catalog.queries import callable_offerings
+from catalog.examples import choose_example
+from catalog.models import Route
+from catalog.queries import load_index
 from catalog.regions import describe_regions
+from catalog.routes import spec_of
 from catalog.snippets import build_snippets, claude_code_snippet, request_body
+from catalog.targets import Reach
+from keys.connections import workspace_reach
 from keys.models import KeyVersion
 from providers.base import Outcome
 from teams.access import Right, WorkspaceRequest, requires
 from teams.dialogs import leave_dialog
 from teams.forms import GatewayKeyForm, KeyScopeForm
-from teams.models import GatewayKey, GatewayKeyQuerySet, Workspace
+from teams.models import GatewayKey, GatewayKeyQuerySet
 from teams.services import (
     CreatedKey,
     KeyRevoked,
@@ -39,8 +44,6 @@ from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
 from usage.records import first_id_at
 
-# What the snippets of a new key ask for where it is there: the product page's own example.
-_FAVOURITE_MODEL = "claude-sonnet-4-6"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -224,7 +227,8 @@ def _visible_keys(request: WorkspaceRequest) -> GatewayKeyQuerySet:
 
 
 def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:
-    model = _example_model(request.workspace)
+    reach = workspace_reach(request.workspace)
+    model = _example_model(created.key, reach)
     # The address the person's browser reached us by is one that their programs reach, too.
     origin = request.build_absolute_uri("/").rstrip("/")
     context = {
@@ -233,28 +237,27 @@ def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:
         "body": request_body(model),
         "origin": origin,
         "snippets": [*build_snippets(model, origin), claude_code_snippet(model, origin)] if model else [],
+        "is_connected": bool(reach.targets),
         "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
     }
     return render(request, "teams/gateway_key_created.html", context)
 
 
-def _example_model(workspace: Workspace) -> str:
-    """Return the model string that a new key's snippets ask for; empty while no provider is connected.
-
-    A provider whose key passed a check goes first, then a real one before the simulated.
-    """
+def _example_model(key: GatewayKey, reach: Reach) -> str:
+    """Return the model string that the snippets of ``key`` ask for; empty while it can call nothing."""
+    workspace = key.workspace
     usable = KeyVersion.objects.in_workspace(workspace).active().filter(provider_key__enabled=True)
-    connected = set(usable.values_list("provider_key__provider", flat=True))
-    checked = set(usable.filter(test_calls__outcome=Outcome.OK).values_list("provider_key__provider", flat=True))
-    offered = [offering for offering in callable_offerings() if offering.provider in connected]
-    offered.sort(
-        key=lambda each: (
-            each.provider not in checked,
-            each.provider_info.is_simulated,
-            each.model.slug != _FAVOURITE_MODEL,
-        )
+    checked = usable.filter(test_calls__outcome=Outcome.OK).values_list("provider_key__provider", flat=True)
+    routes = Route.objects.in_workspace(workspace).prefetch_related("targets").order_by("name")
+    project_regions = key.project.allowed_regions if key.project else []
+    return choose_example(
+        load_index(),
+        replace(reach, allowed_regions=[*reach.allowed_regions, project_regions, key.allowed_regions]),
+        [spec_of(route) for route in routes],
+        models_allowed=key.models_allowed,
+        checked=set(checked),
+        now=timezone.now(),
     )
-    return offered[0].model_string if offered else ""
 
 
 @dataclass(frozen=True)

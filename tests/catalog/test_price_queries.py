@@ -7,7 +7,7 @@ import pytest
 
 from catalog.models import Offering
 from catalog.prices import NO_PRICE
-from catalog.queries import callable_offerings, load_index, price_at, price_table
+from catalog.queries import load_index, price_at, price_table
 from catalog.services import sync_catalog
 
 pytestmark = pytest.mark.django_db
@@ -84,10 +84,3 @@ def test_the_price_of_one_offering_at_a_time():
 def test_three_queries_load_everything(django_assert_num_queries):
     with django_assert_num_queries(3):
         load_index()
-
-
-def test_callable_offerings_stand_in_the_pages_order():
-    assert [offering.model_string for offering in callable_offerings()[:2]] == [
-        "anthropic/claude-opus-4-8",
-        "aws/anthropic/claude-opus-4-8",
-    ]

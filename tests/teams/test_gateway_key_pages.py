@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalog.routes import RouteSpec, TargetSpec, create_route
 from catalog.services import sync_catalog
 from providers.base import TokenCounts
 from teams.models import GatewayKey, User, Workspace
@@ -238,6 +239,50 @@ def test_a_real_provider_is_preferred_to_the_simulated_one(owner: Client, worksp
     body = json.loads(owner.post(NEW, {"name": "app"}).context["body"])
 
     assert body["model"] == "anthropic/claude-sonnet-4-6"
+
+
+@pytest.mark.parametrize(
+    ("asked", "model"),
+    [
+        ({}, "anthropic/claude-sonnet-4-6"),
+        ({"models_allowed": "anthropic/claude-haiku-4-5-20251001"}, "anthropic/claude-haiku-4-5-20251001"),
+        ({"models_allowed": "simulated/*\nroute/*"}, "simulated/claude-sonnet-4-6"),
+        ({"models_allowed": "route/*"}, "route/support"),
+    ],
+)
+def test_the_snippets_ask_for_what_the_key_may_call(
+    owner: Client, workspace: Workspace, asked: dict[str, Any], model: str
+) -> None:
+    sync_catalog()
+    make_provider_key(workspace, provider="simulated", name="Simulated")
+    make_provider_key(workspace)
+    create_route(workspace, RouteSpec("support", [TargetSpec("anthropic/claude-sonnet-4-6")]), actor=None)
+
+    page = owner.post(NEW, {"name": "app"} | asked)
+
+    assert json.loads(page.context["body"])["model"] == model
+    assert f'"model": "{model}"' in text_of(page)
+
+
+def test_the_snippets_ask_for_what_is_served_where_the_key_may_call(owner: Client, workspace: Workspace) -> None:
+    sync_catalog()
+    make_provider_key(workspace)
+    secret = json.dumps({"access_key_id": "AKIAABCDEFGHIJKLMNOP", "secret_access_key": "x" * 40})
+    make_provider_key(workspace, provider="aws", plaintext=secret, key_settings={"region": "eu-central-1"})
+
+    page = owner.post(NEW, {"name": "app", "allowed_regions": "eu"})
+
+    assert json.loads(page.context["body"])["model"].startswith("aws/")
+
+
+def test_a_key_that_can_call_nothing_says_so(owner: Client, workspace: Workspace) -> None:
+    sync_catalog()
+    make_provider_key(workspace)
+
+    page = text_of(owner.post(NEW, {"name": "app", "models_allowed": "aws/*"}))
+
+    assert "It can call nothing yet" in page
+    assert "Send it for me" not in page
 
 
 def test_without_a_provider_the_page_says_what_is_missing(owner: Client) -> None:
