@@ -40,6 +40,7 @@ from teams.services import (
     edit_gateway_key,
     revoke_gateway_key,
 )
+from usage.error_words import explain
 from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
 from usage.records import first_id_at
@@ -282,10 +283,11 @@ def _latest_request(key: GatewayKey) -> RequestLine | None:
         return RequestLine(refusal.status, refusal.message, None, None, _request_url(key, refusal.request_id))
     if attempt is None:
         return None
+    explanation = explain(attempt.error_code, attempt.reached)
     tokens = None if attempt.input_tokens is None else attempt.input_tokens + (attempt.output_tokens or 0)
     return RequestLine(
         status=attempt.status,
-        error=attempt.error_code.replace("_", " "),
+        error=explanation.what if explanation else "",
         tokens=tokens,
         cost_usd=None if attempt.is_unpriced else usd(attempt.cost_nano),
         href=_request_url(key, attempt.request_id),

@@ -355,9 +355,12 @@ def test_a_refused_request_is_told_with_its_reason(owner: Client, workspace: Wor
 
 def test_a_failed_request_is_told_in_words(owner: Client, workspace: Workspace) -> None:
     key = make_gateway_key(workspace).key
-    record_request(key, counts=TokenCounts(), status=None, error_code="provider_timeout")
+    ended = {"status": None, "ttft_ms": None, "certainty": Certainty.UNKNOWN}
+    record_request(key, counts=TokenCounts(), error_code="provider_timeout", **ended)
 
-    assert "No answer · provider timeout" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
+    assert "No answer · The provider took the request and did not begin its answer in time." in text_of(
+        owner.get(f"{LIST}{key.pk}/first-request/")
+    )
 
 
 def test_a_success_without_usage_is_not_told_as_zero(owner: Client, workspace: Workspace) -> None:
