@@ -69,7 +69,7 @@ def key_detail(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     context = {
         "key": key,
         "row": row,
-        "versions": _version_rows(key, calls),
+        "versions": _version_rows(key),
         "calls": [CallRow(call, status_of_call(call)) for call in calls],
         "is_waiting": any(not call.is_done for call in calls),
         "events": events[:SHOWN_EVENTS],
@@ -179,11 +179,12 @@ def _queue_call(request: WorkspaceRequest, key: ProviderKey, kind: TestCall.Kind
     return redirect(key)
 
 
-def _version_rows(key: ProviderKey, calls: list[TestCall]) -> list[VersionRow]:
+def _version_rows(key: ProviderKey) -> list[VersionRow]:
     used: Mapping[int, datetime] = dict(LastUse.objects.filter(key_id=key.pk).values_list("version", "at"))
-    newest: dict[int, TestCall] = {}
-    for call in reversed(calls):
-        newest[call.version_id] = call
+    # Of each version by itself: many calls of one would leave none of another among the newest.
+    calls = TestCall.objects.filter(version__provider_key=key).select_related("version__provider_key")
+    last_calls = calls.order_by("version_id", "-queued_at").distinct("version_id")
+    newest = {call.version_id: call for call in last_calls}
     versions = key.versions.defer("ciphertext", "wrapped_data_key", "fingerprint")
     return [
         VersionRow(

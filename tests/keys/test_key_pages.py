@@ -121,6 +121,21 @@ def test_a_check_tells_its_outcome_latency_and_request_id(owner: Client, key: Pr
     assert "No permission Check its permissions there. 87 ms – req_011" in page
 
 
+def test_each_version_is_told_by_its_own_newest_check(
+    owner: Client, key: ProviderKey, draft: KeyVersion, path: str
+) -> None:
+    finish_checks()
+    later = timezone.now() + timedelta(minutes=1)
+    many = [
+        TestCall(version=draft, kind="check", state="done", outcome="no_credit", queued_at=later) for _ in range(30)
+    ]
+    TestCall.objects.bulk_create(many)
+
+    rows = owner.get(path).context["versions"]
+
+    assert [row.check.word for row in rows] == ["No credit", "Working"]
+
+
 def test_a_page_with_many_checks_asks_the_same_number_of_queries(
     owner: Client, key: ProviderKey, draft: KeyVersion, path: str
 ) -> None:
