@@ -6,6 +6,7 @@ for 256 random bits: a slow one would only slow every request.
 """
 
 import hashlib
+import re
 import secrets
 import string
 import zlib
@@ -18,6 +19,9 @@ PREFIX_LENGTH = len("sk-orq-")
 # Where the public id stands in a key's text.
 PUBLIC_ID = slice(PREFIX_LENGTH, PREFIX_LENGTH + PUBLIC_ID_LENGTH)
 TOKEN_LENGTH = PREFIX_LENGTH + PUBLIC_ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
+
+
+_SHOWN = re.compile(rf"[sm]k-orq-([0-9A-Za-z]{{0,{PUBLIC_ID_LENGTH}}})")
 
 
 class TokenKind(StrEnum):
@@ -63,6 +67,12 @@ def read_public_id(text: str, kind: TokenKind) -> str:
     if not text.isascii() or _checksum(body) != text[-CHECKSUM_LENGTH:]:
         raise MalformedToken
     return text[PUBLIC_ID]
+
+
+def cut_to_public_id(text: str) -> str:
+    """Return ``text``, or, where it holds a key, its beginning or what lists show of it, the public id alone."""
+    found = _SHOWN.search(text)
+    return found[1] if found else text
 
 
 def hash_token(text: str) -> bytes:

@@ -40,6 +40,7 @@ from teams.services import (
     edit_gateway_key,
     revoke_gateway_key,
 )
+from teams.tokens import cut_to_public_id
 from usage.error_words import explain
 from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
@@ -135,6 +136,13 @@ class KeyFilters:
 @requires(Right.OWN_GATEWAY_KEYS)
 def gateway_key_list(request: WorkspaceRequest) -> HttpResponse:
     """The gateway keys that the member may see: all of them, or their own."""
+    query = request.GET.get("q", "")
+    public_id = cut_to_public_id(query)
+    if public_id != query:
+        # A key that was pasted whole is found by its id, and stays in no address and no link.
+        asked = request.GET.copy()
+        asked["q"] = public_id
+        return redirect(f"{request.path}?{asked.urlencode()}")
     filters, visible = KeyFilters.read(request.GET), _visible_keys(request)
     context = {
         "rows": filters.apply(visible),

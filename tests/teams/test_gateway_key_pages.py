@@ -100,6 +100,21 @@ def test_search_finds_a_key_by_its_last_four_characters(owner: Client, workspace
     assert shown_names(owner, f"?q={key.last4}") == ["found"]
 
 
+@pytest.mark.parametrize("shown", ["{masked}", "{token}", "Bearer {token}", "sk-orq-{public_id}", "{public_id}"])
+def test_search_finds_a_key_by_what_is_known_of_it_and_keeps_no_secret(
+    owner: Client, workspace: Workspace, shown: str
+) -> None:
+    made = make_gateway_key(workspace, name="found")
+    make_gateway_key(workspace, name="other")
+    names = {"masked": made.key.masked, "token": made.token.text, "public_id": made.key.public_id}
+
+    page = owner.get(LIST, {"q": shown.format(**names), "sort": "name"}, follow=True)
+
+    assert [row.key.name for row in page.context["rows"]] == ["found"]
+    assert made.token.text[20:] not in page.content.decode()
+    assert page.wsgi_request.GET.dict() == {"q": made.key.public_id, "sort": "name"}
+
+
 def test_a_search_that_finds_nothing_offers_to_clear_it(owner: Client, workspace: Workspace) -> None:
     make_gateway_key(workspace)
 
