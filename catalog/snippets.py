@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from django.http import HttpRequest
+
 _QUESTION = "Explain quantum computing in simple terms"
 
 _CURL = """\
@@ -50,6 +52,11 @@ class Snippet:
     label: str
     code: str
     needs: str = ""
+
+
+def origin_of(request: HttpRequest) -> str:
+    """Return where the reader's browser reached us: an address that their programs reach, too."""
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 def request_body(model_string: str) -> str:

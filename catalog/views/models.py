@@ -1,6 +1,5 @@
 """The pages that show which models there are, what they cost and how to call them."""
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,7 +11,7 @@ from catalog.forms import ModelFilterForm
 from catalog.index import Capability, Lack
 from catalog.model_page import choose_offering, offering_cards, price_columns, providers_lacking, rate_tables
 from catalog.queries import load_index
-from catalog.snippets import build_snippets
+from catalog.snippets import build_snippets, origin_of
 from keys.connections import Connection, connections
 from teams.access import Right, WorkspaceRequest, requires
 from teams.models import Workspace
@@ -55,7 +54,7 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
         "columns": columns,
         "rate_tables": rate_tables(columns),
         "chosen": chosen,
-        "snippets": build_snippets(chosen.entry.model_string, settings.PUBLIC_URL) if chosen.entry.is_callable else [],
+        "snippets": build_snippets(chosen.entry.model_string, origin_of(request)) if chosen.entry.is_callable else [],
         "may_see_keys": request.may(Right.READ_PROVIDER_KEYS),
         "may_connect": request.may(Right.MANAGE_PROVIDER_KEYS),
         "may_call": request.may(Right.OWN_GATEWAY_KEYS),

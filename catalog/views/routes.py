@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -21,7 +20,7 @@ from catalog.queries import load_index
 from catalog.regions import describe_regions
 from catalog.route_forms import RouteForms
 from catalog.routes import RouteError, RouteSpec, create_route, delete_route, edit_route, spec_of
-from catalog.snippets import build_snippets
+from catalog.snippets import build_snippets, origin_of
 from catalog.targets import Reach, target_options, why_not
 from keys.connections import workspace_reach
 from teams.access import Right, WorkspaceRequest, requires
@@ -136,7 +135,7 @@ def route_delete(request: WorkspaceRequest, route_id: UUID) -> HttpResponse:
 def route_call(request: WorkspaceRequest, route_id: UUID) -> HttpResponse:
     """The code that calls the route, to copy."""
     route = _find(request, route_id)
-    context = {"route": route, "snippets": build_snippets(route.model_string, settings.PUBLIC_URL)}
+    context = {"route": route, "snippets": build_snippets(route.model_string, origin_of(request))}
     return render(request, "catalog/routes/call.html", context)
 
 

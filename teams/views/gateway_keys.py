@@ -21,7 +21,7 @@ from catalog.models import Route
 from catalog.queries import load_index
 from catalog.regions import describe_regions
 from catalog.routes import spec_of
-from catalog.snippets import build_snippets, claude_code_snippet, request_body
+from catalog.snippets import build_snippets, claude_code_snippet, origin_of, request_body
 from catalog.targets import Reach
 from keys.connections import workspace_reach
 from keys.models import KeyVersion
@@ -238,8 +238,7 @@ def _visible_keys(request: WorkspaceRequest) -> GatewayKeyQuerySet:
 def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:
     reach = workspace_reach(request.workspace)
     model = _example_model(created.key, reach)
-    # The address the person's browser reached us by is one that their programs reach, too.
-    origin = request.build_absolute_uri("/").rstrip("/")
+    origin = origin_of(request)
     context = {
         "key": created.key,
         "token": created.token.text,

@@ -262,32 +262,36 @@ def snippet(html: str, slug: str) -> str:
     return re.search(rf'<code id="code-{slug}">(.*?)</code>', html, re.DOTALL).group(1)
 
 
-def test_the_curl_snippet_calls_this_very_host(page, settings):
-    settings.PUBLIC_URL = "https://orq.example.com"
+def test_snippets_call_where_the_browser_came_to(client, bob, settings):
+    settings.PUBLIC_URL = "http://0.0.0.0:8000"
+    client.force_login(bob)
 
+    html = client.get(SONNET, headers={"host": "localhost:8123"}).content.decode()
+
+    assert "http://localhost:8123/v3/router" in snippet(html, "python")
+    assert "0.0.0.0" not in html
+
+
+def test_the_curl_snippet_calls_this_very_host(page):
     words = shlex.split(snippet(page(SONNET), "curl").replace("\\\n", " "))
 
-    assert words[:4] == ["curl", "-X", "POST", "https://orq.example.com/v3/router/responses"]
+    assert words[:4] == ["curl", "-X", "POST", "http://testserver/v3/router/responses"]
     assert "Authorization: Bearer $ORQ_API_KEY" in words
     assert json.loads(words[-1])["model"] == "anthropic/claude-sonnet-4-6"
 
 
-def test_the_python_snippet_is_python_and_calls_this_very_host(page, settings):
-    settings.PUBLIC_URL = "https://orq.example.com"
-
+def test_the_python_snippet_is_python_and_calls_this_very_host(page):
     code = snippet(page(SONNET), "python")
 
     compile(code, "snippet", "exec")
-    assert 'base_url="https://orq.example.com/v3/router"' in code
+    assert 'base_url="http://testserver/v3/router"' in code
     assert 'model="anthropic/claude-sonnet-4-6"' in code
 
 
-def test_the_javascript_snippet_calls_this_very_host(page, settings):
-    settings.PUBLIC_URL = "https://orq.example.com"
-
+def test_the_javascript_snippet_calls_this_very_host(page):
     code = snippet(page(SONNET), "javascript")
 
-    assert 'baseURL: "https://orq.example.com/v3/router"' in code
+    assert 'baseURL: "http://testserver/v3/router"' in code
     assert 'model: "anthropic/claude-sonnet-4-6"' in code
 
 
