@@ -123,10 +123,12 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
 def usage_csv(request: WorkspaceRequest) -> HttpResponse:
     """What the Usage page shows at the same address, as a file with all of its rows."""
     period = read_period(request)
+    if period.errors:
+        return _plain_refusal(" ".join(period.errors))
     try:
         report = _breakdown_report(request, period, read_breakdown(request.GET, period, default_group=()))
     except UsageError as error:
-        return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
+        return _plain_refusal(str(error))
     headers = {"Content-Disposition": f'attachment; filename="{file_name(report)}"'}
     return HttpResponse(report_as_csv(report), content_type=CONTENT_TYPE, headers=headers)
 
@@ -277,6 +279,10 @@ def _breakdown_report(request: WorkspaceRequest, period: Period, breakdown: Brea
         group_by=breakdown.group_by,
         filters=breakdown.filters,
     )
+
+
+def _plain_refusal(text: str) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=400, content_type="text/plain; charset=utf-8")
 
 
 def _month_csv(request: WorkspaceRequest, period: Period, dimension: str) -> str:

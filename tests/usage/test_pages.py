@@ -372,6 +372,12 @@ def test_csv_of_a_bad_question_is_refused(client: Client, counted: Workspace) ->
     assert client.get(address("csv"), {"gateway_key": "mine"}).status_code == 400
 
 
+def test_csv_of_a_range_that_is_none_is_refused_and_says_why(client: Client, counted: Workspace) -> None:
+    answer = client.get(address("csv"), {"range": "custom", "from": "2026-99-01T00:00", "to": "2026-12-01T00:00"})
+
+    assert (answer.status_code, answer.content) == (400, b"Enter a valid date/time.\n")
+
+
 def test_requests_are_listed_with_refusals_newest_first(client: Client, counted: Workspace) -> None:
     make_refusal(counted)
 
