@@ -163,7 +163,8 @@ class Breakdown:
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
-        chosen = [("grain", str(self.grain)), *(("group_by", name) for name in self.group_by)]
+        # No group is said, too, for an address without one means the default.
+        chosen = [("grain", str(self.grain)), *(("group_by", name) for name in self.group_by or ("",))]
         return [*chosen, *((name, value) for name, values in self.filters.items() for value in values)]
 
 

@@ -26,12 +26,14 @@ def period_context(request: WorkspaceRequest, period: Period, breakdown: str) ->
     other_zone = own_zone if period.zone == period.workspace_zone else period.workspace_zone.key
     csv = reverse("usage:csv", args=[request.workspace.slug])
     page = reverse("usage:usage", args=[request.workspace.slug])
+    shown = f"{query_string(period.fixed_parameters)}&{breakdown}"
+    link = f"{page}?{shown}&{query_string({'measure': chart_measure(request)})}"
     return {
         "period": period,
         "ranges": [(name, label) for name, (label, _) in RANGES.items()],
         "other_zone": other_zone if other_zone != period.zone.key else "",
-        "csv_url": f"{csv}?{query_string(period.fixed_parameters)}&{breakdown}",
-        "link": request.build_absolute_uri(f"{page}?{query_string(period.fixed_parameters)}&{breakdown}"),
+        "csv_url": f"{csv}?{shown}",
+        "link": request.build_absolute_uri(link),
     }
 
 

@@ -325,6 +325,16 @@ def test_link_to_copy_shows_the_same_figures_later(client: Client, counted: Work
     assert shown.context["report"].totals == page.context["totals"]
 
 
+@pytest.mark.parametrize("groups", [["", ""], ["model", "region"]])
+def test_link_to_copy_opens_the_same_view(client: Client, counted: Workspace, groups: list[str]) -> None:
+    page = client.get(address("usage"), {"group_by": groups, "measure": "output_tokens"})
+
+    shown = client.get(page.context["link"])
+
+    for name in ("breakdown", "measure"):
+        assert shown.context[name] == page.context[name]
+
+
 def test_other_zone_is_offered_to_a_viewer_who_chose_one(client: Client, alice: User, counted: Workspace) -> None:
     alice.time_zone = "Asia/Kathmandu"
     alice.save()
