@@ -19,6 +19,7 @@ from usage.records import first_id_at
 PAGE_SIZE = 50
 # Sessions and identities are the client's own words: they are looked for in the ledger itself, this far back.
 SEARCHED_DAYS = 31
+_IS_OPEN = Q(state=Attempt.State.OPEN)
 
 
 class Shown(StrEnum):
@@ -84,16 +85,18 @@ def list_requests(
     """Return the newest requests, or those older than ``before``; with ``gateway_keys`` only those of these keys.
 
     ``search`` is a trace id or a provider's request id, in full, or a session or identity of the last 31 days; it
-    finds attempts that a retry followed, too, which otherwise stand only on their request's own page.
+    finds attempts that a retry followed, too, which otherwise stand only among the failed and on their request's page.
     """
     if "\x00" in search:
         return LogPage([], None)
-    attempts = _searched(workspace, search) if search else [_listed(workspace, shown)]
+    attempts = (
+        [_like(found, shown) for found in _searched(workspace, search)] if search else [_listed(workspace, shown)]
+    )
     refusals = Refusal.objects.filter(workspace_id=workspace.pk)
+    if shown not in (Shown.ALL, Shown.REFUSED):
+        refusals = refusals.none()
     if search:
         refusals = refusals.filter(request_id=search)
-    elif shown not in (Shown.ALL, Shown.REFUSED):
-        refusals = refusals.none()
     if gateway_keys is not None:
         attempts = [found.filter(gateway_key_id__in=gateway_keys) for found in attempts]
         refusals = refusals.filter(gateway_key_id__in=gateway_keys)
@@ -131,15 +134,19 @@ def has_requests(workspace: Workspace) -> bool:
 
 def _listed(workspace: Workspace, shown: Shown) -> QuerySet[Attempt]:
     attempts = Attempt.objects.in_workspace(workspace)
-    is_open = Q(state=Attempt.State.OPEN)
+    if shown == Shown.ALL:
+        return attempts.filter(_IS_OPEN | Q(final=True))
+    return _like(attempts, shown)
+
+
+def _like(attempts: QuerySet[Attempt], shown: Shown) -> QuerySet[Attempt]:
+    """Return those of ``attempts`` that ``shown`` names; every one for all."""
     if shown == Shown.FAILED:
         # Written as the partial index is, so that it is used.
         return attempts.filter(~Q(error_code=""))
     if shown == Shown.UNSETTLED:
-        return attempts.filter(is_open | Q(certainty=Attempt.Certainty.UNKNOWN))
-    if shown == Shown.REFUSED:
-        return attempts.none()
-    return attempts.filter(is_open | Q(final=True))
+        return attempts.filter(_IS_OPEN | Q(certainty=Attempt.Certainty.UNKNOWN))
+    return attempts.none() if shown == Shown.REFUSED else attempts
 
 
 def _searched(workspace: Workspace, search: str) -> list[QuerySet[Attempt]]:

@@ -130,6 +130,8 @@ def test_pages_follow_each_other_without_gap_or_repeat(api: Api, workspace: Work
         ({"search": "req_failed"}, 1),
         ({"search": "ticket-7"}, 1),
         ({"search": "nobody"}, 0),
+        ({"search": "ticket-7", "shown": "failed"}, 0),
+        ({"search": "req_failed", "shown": "failed"}, 1),
         ({"search": "x\x00"}, 0),
     ],
 )

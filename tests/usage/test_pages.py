@@ -515,6 +515,33 @@ def test_lists_of_some_requests(client: Client, workspace: Workspace, shown: str
     assert len(client.get(address("requests"), {"shown": shown}).context["page"].requests) == expected
 
 
+@pytest.mark.parametrize(("shown", "expected"), [("all", 3), ("failed", 1), ("unsettled", 1), ("refused", 0)])
+def test_search_among_some_requests(client: Client, workspace: Workspace, shown: str, expected: int) -> None:
+    now = timezone.now()
+    failed = {"status": 500, "error_code": "provider_error"}
+    record(
+        make_record(workspace, at=now, session="wanted", settled=failed | {"final": False}),
+        make_record(workspace, at=now, session="wanted"),
+        AttemptRecord(make_opened(workspace, at=now, session="wanted")),
+        make_record(workspace, at=now, settled=failed),
+    )
+
+    found = client.get(address("requests"), {"shown": shown, "q": "wanted"}).context["page"].requests
+
+    assert len(found) == expected
+
+
+@pytest.mark.parametrize(("shown", "expected"), [("all", 1), ("failed", 0), ("unsettled", 0), ("refused", 1)])
+def test_search_for_a_refusal_among_some_requests(
+    client: Client, workspace: Workspace, shown: str, expected: int
+) -> None:
+    refusal = make_refusal(workspace)
+
+    found = client.get(address("requests"), {"shown": shown, "q": refusal.request_id}).context["page"].requests
+
+    assert len(found) == expected
+
+
 @pytest.mark.parametrize("asked", [{"q": "a\x00"}, {"before": "x"}, {"shown": "x"}, {"q": "%'\""}])
 def test_odd_addresses_do_no_harm(client: Client, counted: Workspace, asked: dict[str, str]) -> None:
     assert client.get(address("requests"), asked).status_code == 200
