@@ -2,16 +2,18 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from usage.queries import UsageReport
+from usage.queries import UsageReport, UsageRow
 from usage.ranges import Grain
 
 Figure = int | Decimal
+# The values of a group's dimensions.
+Group = tuple[Any, ...]
 
 # More colours than these nobody tells apart.
 MOST_SERIES = 7
@@ -39,14 +41,9 @@ def bucket_label(bucket: datetime, grain: Grain) -> str:
     return bucket.strftime(_BUCKET_FORMATS[grain])
 
 
-def group_label(dimensions: Mapping[str, Any]) -> str:
+def group_label(row: UsageRow) -> str:
     """Return a group's name: names where there are some, ids where not; ``none`` for nothing."""
-    parts = [
-        str(dimensions.get(f"{name}_name") or value or "none")
-        for name, value in dimensions.items()
-        if not name.endswith("_name")
-    ]
-    return " · ".join(parts) or "All"
+    return " · ".join(row.label(name) for name in row.dimensions if not name.endswith("_name")) or "All"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +74,24 @@ def chart_of(report: UsageReport, measure: str = "cost_usd") -> Chart:
     """Return a chart of ``measure``: the largest groups of ``report``, and the rest as one."""
     # In UTC, for the two hours that share a name when clocks go back are equal in their own zone.
     positions = {start.astimezone(UTC): position for position, start in enumerate(report.starts)}
-    groups: dict[str, list[Figure]] = defaultdict(lambda: [0] * len(positions))
+    groups: dict[Group, list[Figure]] = defaultdict(lambda: [0] * len(positions))
+    labels: dict[Group, str] = {}
     for row in report.rows:
         if row.bucket is not None:
-            groups[group_label(row.dimensions)][positions[row.bucket.astimezone(UTC)]] += getattr(row.measures, measure)
-    largest = sorted(groups, key=lambda name: -sum(groups[name]))
-    series = {name: groups[name] for name in largest[:MOST_SERIES]}
+            group = tuple(row.dimensions.values())
+            labels[group] = group_label(row)
+            groups[group][positions[row.bucket.astimezone(UTC)]] += getattr(row.measures, measure)
+    largest = sorted(groups, key=lambda group: -sum(groups[group]))
+    series: dict[str, list[Figure]] = {}
+    for group in largest[:MOST_SERIES]:
+        series[_free(labels[group], series)] = groups[group]
     if others := largest[MOST_SERIES:]:
-        series[OTHERS] = [sum(values) for values in zip(*(groups[name] for name in others), strict=True)]
+        series[_free(OTHERS, series)] = [
+            sum(values) for values in zip(*(groups[group] for group in others), strict=True)
+        ]
     return Chart(measure, [bucket_label(start, report.grain) for start in report.starts], series)
+
+
+def _free(label: str, taken: Collection[str]) -> str:
+    """Return ``label``, marked where a key is called what another series is, such as "none" or OTHERS."""
+    return _free(f"{label}*", taken) if label in taken else label

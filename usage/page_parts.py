@@ -54,11 +54,7 @@ def filter_choices(
     choices = []
     for name, report in zip(names, reports, strict=True):
         chosen = breakdown.filters.get(name, [])
-        found = {
-            str(row.dimensions[name]): str(row.dimensions.get(f"{name}_name") or row.dimensions[name])
-            for row in report.rows
-            if row.dimensions[name]
-        }
+        found = {str(row.dimensions[name]): row.label(name) for row in report.rows if row.dimensions[name]}
         # What was chosen stays to be seen, even if this period has nothing of it.
         listed = found | {value: value for value in chosen if value not in found}
         choices.append(

@@ -18,7 +18,7 @@ from django.utils import timezone
 from teams.models import Workspace
 from usage.measures import Latency, Measures, measures_of
 from usage.models import LATENCY_BOUNDS_MS, Shipment
-from usage.names import NAMED_DIMENSIONS, names_of
+from usage.names import NAMED_DIMENSIONS, Naming, names_of
 from usage.ranges import DAY, Grain, Span, bucket_starts, widen
 from usage.report_sql import (
     DIMENSION_COLUMNS,
@@ -51,11 +51,19 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One group. ``bucket`` is None in a cut that is not over time; ids in ``dimensions`` are text, None for none."""
+    """One group. ``bucket`` is None in a cut that is not over time; ids in ``dimensions`` are text, None for none.
+
+    ``labels`` has the names of its keys and projects, told apart from others of the same name in the report.
+    """
 
     bucket: datetime | None
     dimensions: Mapping[str, Any]
     measures: Measures
+    labels: Mapping[str, str]
+
+    def label(self, dimension: str) -> str:
+        """Return what the group is called in one dimension: a name where there is one, else the id or value."""
+        return self.labels.get(dimension) or str(self.dimensions[dimension] or "none")
 
     def as_dict(self) -> dict[str, Any]:
         bucket = {} if self.bucket is None else {"bucket": self.bucket.isoformat()}
@@ -238,17 +246,24 @@ def _usage_rows(
             bucket=starts[row["bucket"]] if cut.is_over_time else None,
             dimensions=_dimensions(cut, row, names),
             measures=measures_of(row),
+            labels=_labels(row, names),
         )
         for row in ordered
     ]
 
 
-def _dimensions(cut: Cut, row: Mapping[str, Any], names: Mapping[str, Mapping[UUID, str]]) -> dict[str, Any]:
+def _dimensions(cut: Cut, row: Mapping[str, Any], names: Mapping[str, Mapping[UUID, Naming]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for dimension in cut.group_by:
         columns = DIMENSION_COLUMNS[dimension]
         value = "/".join(row[column] for column in columns) if len(columns) > 1 else row[columns[0]]
         values[dimension] = str(value) if isinstance(value, UUID) else value
         if dimension in names:
-            values[f"{dimension}_name"] = names[dimension].get(row[columns[0]])
+            naming = names[dimension].get(row[columns[0]])
+            values[f"{dimension}_name"] = naming.name if naming else None
     return values
+
+
+def _labels(row: Mapping[str, Any], names: Mapping[str, Mapping[UUID, Naming]]) -> dict[str, str]:
+    found = {dimension: namings.get(row[DIMENSION_COLUMNS[dimension][0]]) for dimension, namings in names.items()}
+    return {dimension: naming.label for dimension, naming in found.items() if naming}

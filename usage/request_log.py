@@ -1,6 +1,6 @@
 """The requests one by one, refused ones too: what the Requests page and the REST API list, newest first."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ from django.utils import timezone
 from teams.models import Workspace
 from usage.error_words import Explanation, explain
 from usage.models import Attempt, Refusal
-from usage.names import names_of
+from usage.names import Naming, names_of
 from usage.records import first_id_at
 
 PAGE_SIZE = 50
@@ -175,8 +175,13 @@ def _with_names(workspace: Workspace, entries: Sequence[Attempt | Refusal]) -> l
     return [
         LoggedRequest(
             entry=entry,
-            provider_key_name=provider_keys.get(entry.provider_key_id) if isinstance(entry, Attempt) else None,
-            gateway_key_name=gateway_keys.get(entry.gateway_key_id) if entry.gateway_key_id else None,
+            provider_key_name=_name(provider_keys, entry.provider_key_id) if isinstance(entry, Attempt) else None,
+            gateway_key_name=_name(gateway_keys, entry.gateway_key_id),
         )
         for entry in entries
     ]
+
+
+def _name(namings: Mapping[UUID, Naming], key_id: UUID | None) -> str | None:
+    naming = namings.get(key_id) if key_id else None
+    return naming.name if naming else None

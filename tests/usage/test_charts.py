@@ -2,14 +2,21 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from teams.models import Workspace
+from tests.factories import make_gateway_key, make_provider_key
 from tests.usage.samples import NOON, make_record, record
 from usage.charts import MOST_SERIES, OTHERS, chart_of
 from usage.queries import usage_report
 from usage.ranges import DAY, Grain
+
+
+def series_by(workspace: Workspace, dimension: str) -> dict[str, list[Any]]:
+    report = usage_report(workspace, begin=NOON, end=NOON + DAY, grain=Grain.TOTAL, group_by=[dimension])
+    return chart_of(report, "requests").series
 
 
 def test_buckets_without_traffic_are_zero(workspace: Workspace) -> None:
@@ -43,6 +50,20 @@ def test_small_groups_are_one_series(workspace: Workspace) -> None:
     assert len(chart.series) == MOST_SERIES + 1
     assert chart.series[OTHERS] == [0, 1 + 2 + 3, 0]
     assert sum(sum(values) for values in chart.series.values()) == report.totals.requests
+
+
+def test_keys_of_one_name_have_a_series_each(workspace: Workspace) -> None:
+    keys = [make_provider_key(workspace, provider=provider).pk for provider in ("anthropic", "simulated")]
+    record(*(make_record(workspace, provider_key=key) for key in (keys[0], keys[1], keys[1])))
+
+    assert series_by(workspace, "provider_key") == {"Production (simulated)": [2], "Production (anthropic)": [1]}
+
+
+def test_key_called_none_is_not_the_traffic_without_a_key(workspace: Workspace) -> None:
+    key = make_gateway_key(workspace, name="none").key.pk
+    record(make_record(workspace, gateway_key=key), make_record(workspace, gateway_key=None))
+
+    assert series_by(workspace, "gateway_key") == {"none": [1], "none*": [1]}
 
 
 def test_attribute_holds_plain_numbers(workspace: Workspace) -> None:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from providers.base import TokenCounts
-from teams.models import Workspace
+from teams.models import Project, Workspace
+from teams.services import revoke_gateway_key
 from tests.factories import make_gateway_key, make_provider_key
 from tests.usage.samples import GATEWAY_KEY, NOON, PROVIDER_KEY, make_opened, make_record, record
 from usage.measures import Measures
@@ -113,6 +114,36 @@ def test_deleted_and_revoked_keys_keep_their_names(workspace: Workspace) -> None
     [row] = report(workspace, grain=Grain.TOTAL, group_by=["provider_key", "gateway_key"]).rows
 
     assert (row.dimensions["provider_key_name"], row.dimensions["gateway_key_name"]) == ("Production", "app")
+
+
+def test_provider_keys_of_one_name_are_told_apart_by_their_providers(workspace: Workspace) -> None:
+    keys = [make_provider_key(workspace, provider=provider).pk for provider in ("anthropic", "simulated")]
+    record(*(make_record(workspace, provider_key=key) for key in keys))
+
+    rows = report(workspace, grain=Grain.TOTAL, group_by=["provider_key"]).rows
+
+    assert {row.label("provider_key") for row in rows} == {"Production (anthropic)", "Production (simulated)"}
+    assert {row.as_dict()["provider_key_name"] for row in rows} == {"Production"}
+
+
+def test_gateway_keys_of_one_name_are_told_apart_by_the_ids_in_their_text(workspace: Workspace) -> None:
+    old = make_gateway_key(workspace).key
+    revoke_gateway_key(old, actor=None)
+    new = make_gateway_key(workspace).key
+    record(*(make_record(workspace, gateway_key=key.pk) for key in (old, new)))
+
+    rows = report(workspace, grain=Grain.TOTAL, group_by=["gateway_key"]).rows
+
+    assert {row.label("gateway_key") for row in rows} == {f"app ({key.public_id})" for key in (old, new)}
+
+
+def test_projects_of_one_name_are_told_apart_by_their_ids(workspace: Workspace) -> None:
+    projects = [Project.objects.create(workspace=workspace, name="Help", archived_at=at) for at in (NOON, None)]
+    record(*(make_record(workspace, project=project.pk) for project in projects))
+
+    rows = report(workspace, grain=Grain.TOTAL, group_by=["project"]).rows
+
+    assert {row.label("project") for row in rows} == {f"Help ({str(project.pk)[:8]})" for project in projects}
 
 
 def test_names_of_another_workspace_are_not_told(workspace: Workspace, other_workspace: Workspace) -> None:

@@ -86,20 +86,15 @@ def bucket(begin: datetime, grain: Grain) -> str:
 
 
 @register.filter
-def group_name(row: UsageRow, dimension: str) -> str | None:
-    """Write a row's group in one dimension; None for a key that has no name, whose id is then shown."""
-    value = row.dimensions[dimension]
-    if value is None or value == "":
-        return "none"
-    if f"{dimension}_name" in row.dimensions:
-        name: str | None = row.dimensions[f"{dimension}_name"]
-        return name
-    return str(value)
+def group_label(row: UsageRow, dimension: str) -> str:
+    """Write what a row's group is called in one dimension."""
+    return row.label(dimension)
 
 
 @register.filter
-def group_id(row: UsageRow, dimension: str) -> str:
-    return str(row.dimensions[dimension])
+def is_nameless(row: UsageRow, dimension: str) -> bool:
+    """Whether the group is a key or project without a name, whose id is shown."""
+    return bool(row.dimensions[dimension]) and row.dimensions.get(f"{dimension}_name", "") is None
 
 
 @register.filter
