@@ -47,6 +47,8 @@ DIMENSION_LABELS = {
     "dialect": "API",
     "kind": "Kind",
 }
+KINDS = {"live": "Live", "test": "Test"}
+DEFAULT_KIND = "live"
 FILTERS = tuple(name for name in DIMENSION_COLUMNS if name in DIMENSION_LABELS)
 GRAIN_LABELS = {
     Grain.QUARTER_HOUR: "15 minutes",

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from teams.access import WorkspaceRequest
 from usage.charts import CHART_MEASURES, chart_of
-from usage.forms import DIMENSION_LABELS, FILTERS, RANGES, Breakdown, Period, query_string
+from usage.forms import DEFAULT_KIND, DIMENSION_LABELS, FILTERS, KINDS, RANGES, Breakdown, Period, query_string
 from usage.queries import UsageReport, usage_reports
 from usage.ranges import Grain
 from usage.report_sql import Cut
@@ -41,6 +41,7 @@ def filter_choices(
     request: WorkspaceRequest, period: Period, breakdown: Breakdown
 ) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
     """Return per dimension its name, label and what the period has of it: value, label, and whether it is chosen."""
+    kinds = [kind for kind in breakdown.filters.get("kind", ()) if kind in KINDS] or [DEFAULT_KIND]
     names = [name for name in FILTERS if name not in ("kind", "provider_key_version")]
     cuts = [Cut((name,), is_over_time=False) for name in names]
     reports = usage_reports(
@@ -49,7 +50,7 @@ def filter_choices(
         begin=period.begin,
         end=period.end,
         grain=Grain.TOTAL,
-        filters={"kind": breakdown.filters.get("kind", ["live"])},
+        filters={"kind": kinds},
     )
     choices = []
     for name, report in zip(names, reports, strict=True):
@@ -60,10 +61,7 @@ def filter_choices(
         choices.append(
             (name, DIMENSION_LABELS[name], [(value, label, value in chosen) for value, label in listed.items()])
         )
-    kinds = breakdown.filters.get("kind", ["live"])
-    choices.append(
-        ("kind", "Kind", [(value, label, value in kinds) for value, label in (("live", "Live"), ("test", "Test"))])
-    )
+    choices.append(("kind", "Kind", [(value, label, value in kinds) for value, label in KINDS.items()]))
     return [choice for choice in choices if choice[2]]
 
 

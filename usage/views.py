@@ -102,10 +102,10 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
         "breakdown": breakdown,
         "dimensions": DIMENSION_LABELS,
         "grains": [(grain.value, label) for grain, label in GRAIN_LABELS.items()],
-        "filters": filter_choices(request, period, breakdown),
         "freshness": freshness(),
     }
     try:
+        context["filters"] = filter_choices(request, period, breakdown)
         report = _breakdown_report(request, period, breakdown)
     except UsageError as error:
         return _render(request, "usage/usage.html", context | {"problem": str(error)}, period.zone)

@@ -365,6 +365,13 @@ def test_bad_filter_is_explained(client: Client, counted: Workspace) -> None:
     assert "gateway_key is an id" in text_of(page)
 
 
+def test_bad_kind_is_explained_and_the_filters_stay(client: Client, counted: Workspace) -> None:
+    page = client.get(address("usage"), {"kind": "\0"})
+
+    assert "kind cannot hold that." in text_of(page)
+    assert [name for name, _, _ in page.context["filters"]][-1] == "kind"
+
+
 def test_page_and_csv_say_the_same(client: Client, counted: Workspace) -> None:
     page = client.get(address("usage"), {"group_by": "model"})
 
