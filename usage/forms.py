@@ -61,7 +61,10 @@ GRAIN_LABELS = {
 
 @dataclass(frozen=True)
 class Period:
-    """From ``begin`` up to ``end``, shown in ``zone``; ``name`` is one of RANGES or ``custom``."""
+    """From ``begin`` up to ``end``, shown in ``zone``; ``name`` is one of RANGES or ``custom``.
+
+    With ``errors`` it is the default, and ``typed`` both ends as they were asked for.
+    """
 
     name: str
     begin: datetime
@@ -69,6 +72,7 @@ class Period:
     zone: ZoneInfo
     workspace_zone: ZoneInfo
     errors: tuple[str, ...] = ()
+    typed: tuple[str, str] = ("", "")
 
     @property
     def grain(self) -> Grain:
@@ -81,13 +85,11 @@ class Period:
         return self.name == CUSTOM
 
     @property
-    def local_begin(self) -> str:
-        """The begin as a ``datetime-local`` input takes it."""
-        return self.begin.astimezone(self.zone).strftime(_LOCAL)
-
-    @property
-    def local_end(self) -> str:
-        return self.end.astimezone(self.zone).strftime(_LOCAL)
+    def shown_ends(self) -> tuple[str, str]:
+        """Both ends as ``datetime-local`` inputs take them; what was wrong stays as it was typed."""
+        if self.errors:
+            return self.typed
+        return self._local(self.begin), self._local(self.end)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -99,6 +101,9 @@ class Period:
     def fixed_parameters(self) -> dict[str, str]:
         """What stands in an address that shows the same figures whenever it is opened."""
         return {"range": CUSTOM, **self._ends, "zone": self.zone.key}
+
+    def _local(self, moment: datetime) -> str:
+        return moment.astimezone(self.zone).strftime(_LOCAL)
 
     @property
     def _ends(self) -> dict[str, str]:
@@ -152,7 +157,8 @@ def read_period(request: WorkspaceRequest) -> Period:
         end = timezone.now() + timedelta(microseconds=1)
         begin = end - RANGES[name][1]
     errors = tuple(f"{error}" for errors in form.errors.values() for error in errors)
-    return Period(name, begin, end, zone, workspace_zone, errors)
+    typed = (request.GET.get("from", ""), request.GET.get("to", ""))
+    return Period(name, begin, end, zone, workspace_zone, errors, typed)
 
 
 @dataclass(frozen=True)

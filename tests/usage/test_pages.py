@@ -315,6 +315,15 @@ def test_bad_custom_range_is_explained(client: Client, counted: Workspace, ends:
     assert told in text_of(client.get(address("overview"), {"range": "custom", **ends}))
 
 
+def test_bad_custom_range_stays_as_it_was_typed(client: Client, counted: Workspace) -> None:
+    typed = {"from": "2026-03-05T08:15", "to": "2026-03-01T00:00"}
+
+    page = client.get(address("usage"), {"range": "custom", **typed})
+
+    for name, value in typed.items():
+        assertContains(page, f'name="{name}" value="{value}"')
+
+
 def test_link_to_copy_shows_the_same_figures_later(client: Client, counted: Workspace) -> None:
     page = client.get(address("overview"))
     record(make_record(counted, at=timezone.now() + timedelta(days=1)))
