@@ -20,7 +20,9 @@ document.addEventListener("click", (event) => {
 
 // A closed dialog keeps nothing of what was typed into it.
 document.addEventListener("close", (event) => {
-  if (event.target === dialog()) document.getElementById("dialog-body").replaceChildren();
+  if (event.target !== dialog()) return;
+  document.getElementById("dialog-body").replaceChildren();
+  document.getElementById("dialog-failure").textContent = "";
 }, true);
 
 document.addEventListener("keydown", (event) => {
@@ -78,17 +80,23 @@ function selectTab(tab) {
   tab.focus();
 }
 
-// A request of htmx that failed must not look like a click that did nothing.
+// A request of htmx that failed must not look like a click that did nothing. It is said where it was made: in the open
+// dialog, or on the page, which a dialog covers.
+const failureSlot = (element) => document.getElementById(dialog()?.contains(element) ? "dialog-failure" : "failure");
+
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => {
+    const slot = failureSlot(event.detail.elt);
     const status = event.detail.xhr?.status;
-    document.getElementById("failure").textContent = status
+    const text = status
       ? `The server answered ${status}. Nothing was changed; reload the page and try again.`
-      : "The server does not answer. Nothing was changed; try again in a moment.";
+      : "The server does not answer. Reload to see whether it was saved.";
+    // What is said already is not read out again, second by second.
+    if (slot.textContent !== text) slot.textContent = text;
   });
 }
-document.addEventListener("htmx:afterSwap", () => {
-  document.getElementById("failure").textContent = "";
+document.addEventListener("htmx:afterSwap", (event) => {
+  failureSlot(event.detail.target).textContent = "";
 });
 
 // An error in a folded part of a form unfolds it.

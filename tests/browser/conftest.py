@@ -31,8 +31,16 @@ from tests.simulator.running import Running
 
 __all__ = ["transactional_db"]
 
-# What Chromium says of every answer that is not a success, though these are meant: 422 brings a form's errors.
-EXPECTED_CONSOLE = ("status of 404", "status of 422")
+# What Chromium and htmx say of every answer that is not a success, though these are meant (422 brings a form's errors),
+# and of a request that a test lets go nowhere.
+EXPECTED_CONSOLE = (
+    "status of 404",
+    "status of 422",
+    "Status Error Code 404",
+    "ERR_INTERNET_DISCONNECTED",
+    "htmx:sendError",
+    "htmx:afterRequest",
+)
 
 
 @dataclass

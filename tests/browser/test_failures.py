@@ -44,3 +44,35 @@ def test_a_prompt_that_was_deleted_meanwhile_says_so(page: Page, product: Produc
     page.get_by_role("button", name="Show prompt and answer").click()
 
     expect(page.get_by_text("Nothing of this request is stored that you may read.")).to_be_visible()
+
+
+def test_a_failure_in_a_dialog_is_said_in_it(page: Page, key: ProviderKey) -> None:
+    page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    key.delete()
+
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+
+    failure = page.get_by_role("dialog").get_by_role("alert").get_by_text("The server answered 404.")
+    expect(failure).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("The server answered 404.")).to_have_count(0)
+
+
+def test_a_failure_on_the_page_is_said_on_the_page(page: Page, key: ProviderKey) -> None:
+    key.delete()
+
+    page.get_by_role("button", name="Check, free").click()
+
+    expect(page.locator("#failure")).to_contain_text("The server answered 404.")
+
+
+def test_without_an_answer_nobody_says_that_nothing_was_saved(page: Page, key: ProviderKey) -> None:
+    page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.context.set_offline(True)
+
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+
+    told = "The server does not answer. Reload to see whether it was saved."
+    expect(page.get_by_role("dialog").get_by_text(told)).to_be_visible()
