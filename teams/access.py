@@ -4,7 +4,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from typing import Concatenate, ParamSpec
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -104,6 +103,5 @@ def requires(
 def _to_sign_in(request: WorkspaceRequest) -> HttpResponseBase:
     if request.htmx:
         # A fragment must not be replaced by a sign-in form: the whole page goes, and comes back.
-        current = urlsplit(request.htmx.current_url or "/").path
-        return HttpResponseClientRedirect(redirect_to_login(current).url)
+        return HttpResponseClientRedirect(redirect_to_login(request.htmx.current_url_abs_path or "/").url)
     return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)

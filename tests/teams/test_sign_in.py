@@ -1,6 +1,7 @@
 """Signing in and out; nobody signs up by themselves."""
 
 import re
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
@@ -92,11 +93,12 @@ def test_the_sign_up_page_says_that_it_is_closed(client: Client, db: None) -> No
 
 
 def test_a_fragment_asked_for_after_the_session_ended_reloads_the_page(client: Client, workspace: Workspace) -> None:
-    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/w/acme/byok/"}
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/w/acme/usage/?range=7d&group_by=project"}
 
-    answer = client.get("/w/acme/byok/", headers=headers)
+    answer = client.get("/w/acme/models/?q=opus", headers=headers)
 
-    assert answer.headers["HX-Redirect"] == f"{LOGIN}?next=/w/acme/byok/"
+    path, _, query = answer.headers["HX-Redirect"].partition("?")
+    assert (path, parse_qs(query)) == (LOGIN, {"next": ["/w/acme/usage/?range=7d&group_by=project"]})
 
 
 def test_a_member_of_no_workspace_is_told_so(db: None) -> None:
