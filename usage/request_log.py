@@ -19,6 +19,8 @@ from usage.records import first_id_at
 PAGE_SIZE = 50
 # Sessions and identities are the client's own words: they are looked for in the ledger itself, this far back.
 SEARCHED_DAYS = 31
+# What is in flight is written after two seconds, what is over a few times a second.
+COUNTED_WITHIN = timedelta(seconds=5)
 _IS_OPEN = Q(state=Attempt.State.OPEN)
 
 
@@ -123,6 +125,15 @@ def request_log(
         attempts = attempts.filter(gateway_key_id__in=gateway_keys)
         refusals = refusals.filter(gateway_key_id__in=gateway_keys)
     return _with_names(workspace, [*attempts, *refusals])
+
+
+def may_still_come(request_id: str, now: datetime) -> bool:
+    """Whether ``request_id`` is so new that its request may not be counted yet. It may be anybody's, or nobody's."""
+    try:
+        made = UUID(request_id)
+    except ValueError:
+        return False
+    return made.version == 7 and first_id_at(now - COUNTED_WITHIN) <= made < first_id_at(now + COUNTED_WITHIN)
 
 
 def has_requests(workspace: Workspace) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseNotFound
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -36,7 +36,15 @@ from usage.prompt_storage import read_stored
 from usage.queries import UsageReport, freshness, usage_report, usage_reports
 from usage.ranges import DAY, Grain, month_bounds
 from usage.report_sql import Cut, UsageError
-from usage.request_log import SEARCHED_DAYS, LoggedRequest, Shown, has_requests, list_requests, request_log
+from usage.request_log import (
+    SEARCHED_DAYS,
+    LoggedRequest,
+    Shown,
+    has_requests,
+    list_requests,
+    may_still_come,
+    request_log,
+)
 from usage.request_page import request_context
 
 LATEST_REQUESTS = 8
@@ -162,8 +170,19 @@ def request_list(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 @requires(Right.READ_OWN_REQUESTS)
 def request_detail(request: WorkspaceRequest, request_id: str) -> HttpResponse:
-    """One request with all of its attempts; while one is in flight the page asks again every second."""
-    entries = _entries_of(request, request_id)
+    """One request with all of its attempts; while one is in flight the page asks again every second.
+
+    A new id is waited for, whosever it is, so that the page tells nobody which ids there are.
+    """
+    try:
+        entries = _entries_of(request, request_id)
+    except Http404:
+        if may_still_come(request_id, timezone.now()):
+            return render(request, "usage/request_waiting.html", {"request_id": request_id})
+        if request.htmx:
+            # The page that waited becomes the page that says so.
+            return HttpResponseNotFound(headers={"HX-Refresh": "true"})
+        raise
     context = {
         **request_context(entries, timezone.now()),
         "request_id": request_id,

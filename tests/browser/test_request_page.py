@@ -15,7 +15,7 @@ from tests.factories import make_gateway_key, make_provider_key
 from tests.usage.exchanges import keep
 from tests.usage.samples import make_record, record
 from usage.prompt_storage import set_prompt_storage
-from usage.records import AttemptRecord
+from usage.records import AttemptRecord, uuid7
 
 pytestmark = pytest.mark.browser
 
@@ -90,6 +90,24 @@ def test_page_follows_a_request_until_it_is_over(page: Page, product: Product) -
     # It asks on for a moment, and then rests.
     expect(page.get_by_text("This page follows it.")).to_have_count(0)
     assert page.locator("[hx-trigger]#request").count() == 0
+
+
+def test_page_waits_for_a_request_that_is_not_counted_yet(page: Page, product: Product) -> None:
+    product.sign_in(page, OWNER)
+    request_id = uuid7().hex
+    page.goto(path_of(product, request_id))
+    expect(page.get_by_text("Waiting for it to be counted…")).to_be_visible()
+
+    record(make_record(product.workspace, at=timezone.now(), request_id=request_id))
+
+    expect(page.get_by_text("It answered the request.")).to_be_visible()
+
+
+def test_page_that_waited_in_vain_is_not_there(page: Page, product: Product) -> None:
+    product.sign_in(page, OWNER)
+    page.goto(path_of(product, uuid7().hex))
+
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible(timeout=10_000)
 
 
 def follow(page: Page, product: Product, request_id: str) -> AttemptRecord:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -20,7 +21,7 @@ from tests.usage.exchanges import keep
 from tests.usage.samples import NOON, make_opened, make_record, record
 from usage.models import Attempt
 from usage.prompt_storage import set_prompt_storage
-from usage.records import AttemptRecord
+from usage.records import AttemptRecord, microseconds_of, uuid7
 from usage.services import record_attempts
 from usage.templatetags.usage_numbers import exact_money
 
@@ -166,6 +167,39 @@ def test_page_does_not_wait_for_ever(client: Client, workspace: Workspace) -> No
     record(AttemptRecord(make_opened(workspace, at=timezone.now() - timedelta(hours=1), request_id=REQUEST)))
 
     assert not is_followed(client)
+
+
+def new_id(*, seconds_ago: float = 0) -> str:
+    return uuid7(microseconds_of(timezone.now() - timedelta(seconds=seconds_ago))).hex
+
+
+def test_new_id_is_waited_for(client: Client, workspace: Workspace) -> None:
+    answer = client.get(page(new_id()))
+
+    assertContains(answer, "Waiting for it to be counted…")
+    assertContains(answer, 'hx-trigger="load delay:1s"')
+
+
+def test_new_id_of_others_is_waited_for_as_any(
+    client: Client, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    theirs, nobodys = new_id(), new_id()
+    record(AttemptRecord(make_opened(other_workspace, at=timezone.now(), request_id=theirs)))
+
+    assert text_of(client.get(page(theirs))).replace(theirs[:19], nobodys[:19]) == text_of(client.get(page(nobodys)))
+
+
+@pytest.mark.parametrize(
+    "request_id", [new_id(seconds_ago=6), new_id(seconds_ago=-3600), uuid4().hex, "f" * 12 + "7" * 20]
+)
+def test_other_ids_are_not_waited_for(client: Client, workspace: Workspace, request_id: str) -> None:
+    assert client.get(page(request_id)).status_code == 404
+
+
+def test_waiting_in_vain_ends_with_the_page_that_is_not_there(client: Client, workspace: Workspace) -> None:
+    answer = client.get(page(new_id(seconds_ago=6)), headers={"HX-Request": "true"})
+
+    assert (answer.status_code, answer.headers["HX-Refresh"]) == (404, "true")
 
 
 def test_list_shows_what_served_and_after_how_many_attempts(client: Client, fallen_back: Workspace) -> None:
