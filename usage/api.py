@@ -120,7 +120,9 @@ def _in_zone(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
 class RequestShown(BaseModel):
     """An attempt that answered a request or is in flight, or (``state`` refused) what a request met instead.
 
-    Token counts are null until they are known. ``cost_usd`` leaves out classes without a price if ``is_unpriced``.
+    ``status`` is the provider's, null if none came; of a refused request the gateway's. Token counts are null where
+    they are not known, or none were used (``certainty`` exact). ``cost_usd`` leaves out classes without a price if
+    ``is_unpriced``.
     """
 
     id: UUID

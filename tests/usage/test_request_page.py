@@ -79,6 +79,13 @@ def test_attempts_say_why_the_next_one_followed(client: Client, fallen_back: Wor
     assert "provider key Bedrock EU v1" in told
 
 
+def test_status_is_said_to_be_the_providers(client: Client, fallen_back: Workspace) -> None:
+    told = text_of(client.get(page()))
+
+    assert "Request Provider: 200" in told
+    assert "1 Provider: 529" in told
+
+
 def test_times_stand_as_numbers_beside_the_bars(client: Client, fallen_back: Workspace) -> None:
     answer = client.get(page())
 
