@@ -118,6 +118,11 @@ class Attempt(models.Model):
         return self.input_tokens is not None or self.output_tokens is not None
 
     @property
+    def was_tried_again(self) -> bool:
+        """Whether another attempt of the same request came after this one."""
+        return self.state == Attempt.State.SETTLED and not self.final
+
+    @property
     def served(self) -> str:
         """The model that answered, or was asked to, as ``provider/model``."""
         return f"{self.provider}/{self.model_served or self.model}"

@@ -492,6 +492,20 @@ def test_attempt_that_was_retried_is_on_its_request_only(client: Client, workspa
     assert "The provider was overloaded." in told
 
 
+def test_failed_attempt_that_was_retried_says_so(client: Client, workspace: Workspace) -> None:
+    retried = make_record(workspace, settled=REFUSED | {"final": False})
+    record(retried, make_record(workspace, request_id=retried.opened.request_id, attempt=2))
+
+    assert "tried again" in text_of(client.get(address("requests"), {"shown": "failed"}))
+    assert "tried again" not in text_of(client.get(address("requests")))
+
+
+def test_failed_attempt_that_was_the_last_was_not_tried_again(client: Client, workspace: Workspace) -> None:
+    record(make_record(workspace, settled=REFUSED), AttemptRecord(make_opened(workspace)))
+
+    assert "tried again" not in text_of(client.get(address("requests")))
+
+
 @pytest.mark.parametrize(
     "field", [{"request_id": "wanted"}, {"session": "wanted"}, {"identity": "wanted"}, {"upstream": "wanted"}]
 )
