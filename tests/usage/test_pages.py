@@ -404,6 +404,16 @@ def test_csv_of_a_range_that_is_none_is_refused_and_says_why(client: Client, cou
     assert (answer.status_code, answer.content) == (400, b"Enter a valid date/time.\n")
 
 
+def test_requests_do_not_claim_that_days_begin_in_the_viewers_zone(
+    client: Client, alice: User, counted: Workspace
+) -> None:
+    alice.time_zone = "Asia/Kathmandu"
+    alice.save()
+
+    assert "Days begin" not in text_of(client.get(address("requests")))
+    assert "Days begin in UTC" in text_of(client.get(address("usage")))
+
+
 def test_requests_are_listed_with_refusals_newest_first(client: Client, counted: Workspace) -> None:
     make_refusal(counted)
 
