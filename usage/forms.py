@@ -175,6 +175,11 @@ class Breakdown:
         chosen = [("grain", str(self.grain)), *(("group_by", name) for name in self.group_by or ("",))]
         return [*chosen, *((name, value) for name, values in self.filters.items() for value in values)]
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is left out that is there without filters."""
+        return self.filters not in ({}, {"kind": [DEFAULT_KIND]})
+
 
 def read_breakdown(asked: QueryDict, period: Period, *, default_group: tuple[str, ...] = ("model",)) -> Breakdown:
     """Return the breakdown that the address asks for; what it names wrongly is left out."""

@@ -1,6 +1,7 @@
 """The usage pages. Every figure on them comes from ``usage.queries``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -108,6 +109,9 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
     context = {
         **period_context(request, period, query_string(breakdown.parameters)),
         "breakdown": breakdown,
+        "unfiltered": query_string(
+            period.parameters, replace(breakdown, filters={}).parameters, {"measure": chart_measure(request)}
+        ),
         "dimensions": DIMENSION_LABELS,
         "grains": [(grain.value, label) for grain, label in GRAIN_LABELS.items()],
         "freshness": freshness(),

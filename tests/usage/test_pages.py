@@ -1,7 +1,9 @@
 """The usage pages show the ledger's figures, to members only, and say what to do where there is nothing."""
 
 import csv
+import html
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -372,6 +374,28 @@ def test_bad_filter_is_explained(client: Client, counted: Workspace) -> None:
     page = client.get(address("usage"), {"gateway_key": "mine"})
 
     assert "gateway_key is an id" in text_of(page)
+
+
+@pytest.mark.parametrize("filters", [{}, {"kind": "live"}, {"model": "", "kind": "live"}])
+def test_nothing_is_to_be_cleared_where_nothing_is_filtered(
+    client: Client, counted: Workspace, filters: dict[str, str]
+) -> None:
+    assertNotContains(client.get(address("usage"), filters), "Clear filters")
+
+
+@pytest.mark.parametrize("filters", [{"kind": "test"}, {"kind": ["live", "test"]}, {"region": "eu"}])
+def test_clearing_filters_keeps_range_and_grouping(
+    client: Client, counted: Workspace, filters: dict[str, str | list[str]]
+) -> None:
+    kept = {"range": "7d", "grain": "hour", "group_by": ["region", "model"], "measure": "requests"}
+    page = client.get(address("usage"), kept | filters)
+    [link] = re.findall(r'href="([^"]*)">Clear filters<', page.content.decode())
+
+    cleared = client.get(address("usage") + html.unescape(link))
+
+    assert cleared.context["breakdown"] == replace(page.context["breakdown"], filters={})
+    assert cleared.context["period"].name == "7d"
+    assert cleared.context["measure"] == "requests"
 
 
 def test_bad_kind_is_explained_and_the_filters_stay(client: Client, counted: Workspace) -> None:
