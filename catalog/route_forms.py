@@ -13,7 +13,6 @@ from catalog.region_field import RegionsField
 from catalog.routes import MAX_TARGETS, MAX_WEIGHT, RouteError, RouteSpec, TargetSpec
 from catalog.targets import TargetOption
 
-Choices = list[tuple[str, Any]]
 # What stands in the fields of a form, by their names.
 Values = dict[str, Any]
 
@@ -72,19 +71,31 @@ class RowButton:
 class TargetForm(forms.Form):
     """One model of a route, of ``rows``; a row without a model counts for nothing.
 
-    ``focus`` is which of its controls gets the keyboard: model, up, down or remove; '' for none.
+    ``why_not`` is why the model that stands there cannot be called now. ``focus`` is which of the row's controls gets
+    the keyboard: model, up, down or remove; '' for none.
     """
 
     use_required_attribute = False
 
-    model = forms.ChoiceField(label="Model", required=False)
+    model = forms.CharField(
+        label="Model",
+        required=False,
+        widget=forms.TextInput(
+            attrs={
+                "list": "models",
+                "placeholder": "Type to search",
+                "autocomplete": "off",
+                "autocapitalize": "off",
+                "spellcheck": "false",
+            }
+        ),
+    )
     weight = forms.IntegerField(label="Weight", required=False, min_value=1, max_value=MAX_WEIGHT, initial=1)
 
-    def __init__(self, *args: Any, number: int, rows: int, choices: Choices, **options: Any) -> None:
+    def __init__(self, *args: Any, number: int, rows: int, why_not: str, **options: Any) -> None:
         options["prefix"] = _prefix(number)
         super().__init__(*args, **options)
-        self.fields["model"].choices = choices  # type: ignore[attr-defined]
-        self.number, self.rows, self.focus = number, rows, ""
+        self.number, self.rows, self.why_not, self.focus = number, rows, why_not, ""
 
     @property
     def buttons(self) -> list[RowButton]:
@@ -115,11 +126,15 @@ class RouteForms:
         *,
         data: QueryDict | None = None,
     ) -> None:
-        choices = _choices(options, [str(row.get("model", "")) for row in rows])
+        # What can be called now comes first.
+        self.options = sorted(options, key=lambda option: bool(option.why_not))
+        reasons = {option.model_string: option.why_not for option in options}
         self.is_bound = data is not None
         self.route = RouteForm(data, initial=values)
         self.targets = [
-            TargetForm(data, initial=row, number=number, rows=len(rows), choices=choices)
+            TargetForm(
+                data, initial=row, number=number, rows=len(rows), why_not=reasons.get(str(row.get("model", "")), "")
+            )
             for number, row in enumerate(rows)
         ]
 
@@ -227,13 +242,3 @@ def _rearranged(rows: list[Values], move: str) -> tuple[list[Values], int, str]:
 def _swapped(rows: list[Values], one: int, other: int) -> list[Values]:
     rows[one], rows[other] = rows[other], rows[one]
     return rows
-
-
-def _choices(options: Sequence[TargetOption], chosen: Sequence[str]) -> Choices:
-    """Return the models that can be called now, then the others; one chosen that is not offered stays as it is."""
-    offered = {option.model_string for option in options}
-    own = [(name, name) for name in dict.fromkeys(chosen) if name and name not in offered]
-    callable_now = [(option.model_string, option.label) for option in options if not option.why_not]
-    not_now = [(option.model_string, option.label) for option in options if option.why_not]
-    groups: Choices = [("Can be called now", callable_now), ("Cannot be called now", not_now)]
-    return [("", "Choose a model"), *own, *(group for group in groups if group[1])]

@@ -237,18 +237,37 @@ def test_an_error_stands_beside_the_row_it_is_about(owner: Client) -> None:
     assert [bool(form.errors) for form in answer.context["forms"].targets] == [False, False, True]
 
 
+@pytest.mark.parametrize(
+    "model", ["openai/my-own-model", "aws/arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc"]
+)
+def test_a_model_that_is_not_in_the_catalog_can_be_typed(owner: Client, model: str) -> None:
+    owner.post(NEW, posted(model))
+
+    assert [target.model_string for target in Route.objects.get().targets.all()] == [model]
+
+
+def test_models_to_choose_from_are_listed_once(owner: Client) -> None:
+    content = owner.get(NEW).content.decode()
+
+    assert content.count(f'<option value="{SONNET}">') == 1
+    assert content.count('list="models"') == 2
+
+
 def test_models_that_can_be_called_come_first_and_the_others_say_why_not(owner: Client, workspace: Workspace) -> None:
     make_provider_key(workspace)
 
-    choices = owner.get(NEW).context["forms"].targets[0].fields["model"].choices
+    options = owner.get(NEW).context["forms"].options
 
-    (_, _), (now, callable_models), (not_now, others) = choices
-    assert (now, not_now) == ("Can be called now", "Cannot be called now")
-    assert (SONNET, SONNET) in callable_models
-    assert (
-        "simulated/claude-sonnet-4-6",
-        "simulated/claude-sonnet-4-6 (Simulated Anthropic is not connected)",
-    ) in others
+    assert [bool(option.why_not) for option in options] == sorted(bool(option.why_not) for option in options)
+    labels = {option.model_string: option.label for option in options}
+    assert labels[SONNET] == SONNET
+    assert labels["simulated/claude-sonnet-4-6"] == (
+        "simulated/claude-sonnet-4-6 (Simulated Anthropic is not connected)"
+    )
+
+
+def test_a_chosen_model_that_cannot_be_called_says_why(owner: Client, route: Route) -> None:
+    assert "Cannot be called now: Anthropic is not connected." in text_of(owner.get(edit_path(route)))
 
 
 # Moving models about
@@ -360,7 +379,7 @@ def test_a_model_that_left_the_catalog_stays_in_the_form(owner: Client, route: R
 
     page = owner.get(edit_path(route))
 
-    assert 'value="anthropic/claude-gone" selected' in page.content.decode()
+    assert 'value="anthropic/claude-gone"' in page.content.decode()
 
 
 def test_deleting_asks_first(owner: Client, route: Route) -> None:
