@@ -225,9 +225,16 @@ def gateway_key_revoke(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 @require_safe
 @requires(Right.OWN_GATEWAY_KEYS)
 def first_request(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
-    """The line below a new key: waiting, or how its latest request went."""
+    """The line below a new key: waiting, or how its latest request went.
+
+    Nothing while that is what stands there already, for a line that is put in again is read out again.
+    """
     key = get_object_or_404(_visible_keys(request), pk=key_id)
-    return render(request, "teams/_first_request.html", {"result": _latest_request(key)})
+    result = _latest_request(key)
+    shown = result.href if result else "nothing"
+    if request.GET.get("shown") == shown:
+        return HttpResponse(status=204)
+    return render(request, "teams/_first_request.html", {"result": result, "shown": shown})
 
 
 def _visible_keys(request: WorkspaceRequest) -> GatewayKeyQuerySet:

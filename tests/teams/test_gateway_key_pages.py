@@ -1,5 +1,6 @@
 """API Keys: who sees which, a new one shown once, its first request, and the end of one."""
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -315,7 +317,7 @@ def test_it_waits_until_there_is_a_request(owner: Client, workspace: Workspace) 
     answer = owner.get(f"{LIST}{key.pk}/first-request/")
 
     assert "Waiting for your first request…" in text_of(answer)
-    assert b'hx-trigger="load delay:1s"' in answer.content
+    assert b'hx-trigger="every 1s"' in answer.content
 
 
 def test_it_tells_status_tokens_and_cost_and_asks_no_more(owner: Client, workspace: Workspace) -> None:
@@ -334,6 +336,27 @@ def test_a_request_in_the_millisecond_of_its_key_is_found(owner: Client, workspa
     record(make_record(workspace, at=key.created_at, id=first_id_at(key.created_at), gateway_key=key.pk))
 
     assert "200 · 1,380 tokens" in text_of(owner.get(f"{LIST}{key.pk}/first-request/"))
+
+
+def test_what_stands_there_already_is_not_said_again(owner: Client, workspace: Workspace) -> None:
+    key = make_gateway_key(workspace).key
+    path = f"{LIST}{key.pk}/first-request/"
+    failed = {"status": 500, "error_code": "provider_error"}
+
+    waiting = next_question(owner.get(path))
+    assert owner.get(waiting).status_code == 204
+    record(make_record(workspace, at=timezone.now(), gateway_key=key.pk, settled=failed))
+    answer = owner.get(waiting)
+
+    assert "500 · provider error" in text_of(answer)
+    assert owner.get(next_question(answer)).status_code == 204
+
+
+def next_question(answer: HttpResponse) -> str:
+    """Return where the line below a new key asks next."""
+    found = re.search(r'hx-get="([^"]+)"', answer.content.decode())
+    assert found
+    return html.unescape(found[1])
 
 
 def test_a_request_of_another_key_is_not_its_first(owner: Client, workspace: Workspace) -> None:
@@ -365,7 +388,7 @@ def test_a_refused_request_is_told_with_its_reason(owner: Client, workspace: Wor
     answer = owner.get(f"{LIST}{key.pk}/first-request/")
 
     assert "404 · No y." in text_of(answer)
-    assert b'hx-trigger="load delay:1s"' in answer.content
+    assert b'hx-trigger="every 1s"' in answer.content
 
 
 def test_a_failed_request_is_told_in_words(owner: Client, workspace: Workspace) -> None:
