@@ -12,6 +12,8 @@ from router.plan import Offered
 _THINKING = {"enabled": Capability.THINKING_ENABLED, "adaptive": Capability.THINKING_ADAPTIVE}
 # These take images and documents as bytes, never by address.
 _BYTES_ONLY: Final = frozenset(["aws", "google"])
+# These have a limit of their own for who names none.
+_LIMITS_ITSELF: Final = frozenset(["openai"])
 # Of an id that only the provider knows (an inference profile of one's own) nothing is refused on suspicion.
 _UNKNOWN: Final = ModelFacts(
     max_output_tokens=1_000_000,
@@ -23,8 +25,9 @@ _UNKNOWN: Final = ModelFacts(
 
 def facts_of(offered: Offered) -> ModelFacts:
     """Return the facts a translation into the inner language needs."""
+    needs_max_tokens = offered.provider not in _LIMITS_ITSELF
     if offered.entry is None:
-        return _UNKNOWN
+        return msgspec.structs.replace(_UNKNOWN, needs_max_tokens=needs_max_tokens)
     model = offered.entry.info
     return ModelFacts(
         max_output_tokens=model.max_output_tokens or model.default_max_tokens,
@@ -38,6 +41,7 @@ def facts_of(offered: Offered) -> ModelFacts:
         forces_tools=model.forces_tools,
         refuses_temperature_with_top_p=model.refuses_temperature_with_top_p,
         caches_hourly=Lack.HOURLY_CACHE not in offered.entry.lacks,
+        needs_max_tokens=needs_max_tokens,
         takes_urls=offered.provider not in _BYTES_ONLY,
     )
 

@@ -46,8 +46,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     does), which go with an effort of at most ``thinking_off_up_to`` (empty: with any). ``structured_outputs`` says
     whether it enforces a JSON schema, ``takes_sampling`` whether it takes ``temperature``, ``top_p`` and ``top_k``,
     ``forces_tools`` whether it can be made to call a tool, ``caches_hourly`` whether a prompt can be cached for an
-    hour. ``takes_urls`` is false where the provider fetches no images or documents itself, so that they must come as
-    base64.
+    hour, ``needs_max_tokens`` whether its provider wants a limit named. ``takes_urls`` is false where the provider
+    fetches no images or documents itself, so that they must come as base64.
     """
 
     max_output_tokens: int
@@ -61,6 +61,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     forces_tools: bool = True
     refuses_temperature_with_top_p: bool = False
     caches_hourly: bool = True
+    needs_max_tokens: bool = True
     takes_urls: bool = True
 
 

@@ -75,11 +75,9 @@ def build_body(request: Fields, asked: Asked, facts: ModelFacts) -> dict[str, An
     """Return the Messages body, without its model; ``request`` is the client's body, for what all dialects share."""
     conversation = asked.conversation
     thinking = _thinking(request, asked, facts)
-    body: dict[str, Any] = {
-        "max_tokens": fill_max_tokens(asked.max_tokens, thinking, facts),
-        "messages": conversation.messages,
-        **_sampling(request, facts),
-    }
+    body: dict[str, Any] = {"messages": conversation.messages, **_sampling(request, facts)}
+    if asked.max_tokens or facts.needs_max_tokens:
+        body["max_tokens"] = fill_max_tokens(asked.max_tokens, thinking, facts)
     if stop_sequences := _read_stop_sequences(request):
         body["stop_sequences"] = stop_sequences
     if conversation.system:

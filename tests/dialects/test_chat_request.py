@@ -625,6 +625,13 @@ def test_max_tokens(fields, expected):
     assert translate(CHAT, PLAIN, messages=HI, **fields)["max_tokens"] == expected
 
 
+def test_no_limit_is_made_up_where_none_is_needed():
+    facts = ModelFacts(max_output_tokens=4096, needs_max_tokens=False)
+
+    assert "max_tokens" not in translate(CHAT, facts, messages=HI)
+    assert translate(CHAT, facts, messages=HI, max_tokens=5)["max_tokens"] == 5
+
+
 @pytest.mark.parametrize(
     ("thinking", "expected"),
     [

@@ -88,3 +88,9 @@ def test_headers_written_for_anthropic_choose_nothing_at_openai(rig: Rig, server
     rig.post(NATIVE, body, headers={"OpenAI-Organization": "org-other", "OpenAI-Project": "proj-other"})
 
     assert not {"openai-organization", "openai-project"} & rig.stub.requests[-1].headers.keys()
+
+
+def test_a_response_of_a_server_that_has_none_is_cut_by_its_own_limit(rig: Rig, server: ProviderKey) -> None:
+    rig.post("/v3/router/responses", {"model": MODEL, "input": "Hi"})
+
+    assert not {"max_tokens", "max_completion_tokens"} & rig.stub.requests[-1].json.keys()
