@@ -81,12 +81,11 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     metadata: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, fate = _fate_of(raw_name)
-        value = raw_value.decode("latin-1")
-        if name in every:
-            # A list may come as several lines (RFC 9110, section 5.3).
-            value = f"{every[name]}, {value}"
-        every[name] = value
+        value = every[name] = raw_value.decode("latin-1")
         if fate is _Fate.PASSED_ON:
+            if passed_on.get(name, value) != value and name != "content-type":
+                # A list may come as several lines (RFC 9110, section 5.3).
+                value = f"{passed_on[name]}, {value}"
             passed_on[name] = value
         elif fate is _Fate.METADATA:
             metadata[name[len(_METADATA_PREFIX) :]] = value

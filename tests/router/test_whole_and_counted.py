@@ -195,6 +195,15 @@ def test_a_list_in_several_lines_is_one_list(rig: Rig) -> None:
     assert rig.stub.requests[-1].headers["anthropic-beta"] == "one, two"
 
 
+def test_a_header_sent_twice_is_sent_on_once(rig: Rig) -> None:
+    twice = ("Authorization", rig.headers["authorization"]), ("Content-Type", "application/json")
+
+    response = post_raw(rig, json.dumps(message_body()).encode(), *twice, ("content-type", "application/json"))
+
+    assert response.status_code == 200
+    assert rig.stub.requests[-1].headers["content-type"] == "application/json"
+
+
 def test_what_is_said_of_the_providers_host_stops_here(rig: Rig) -> None:
     said = {"strict-transport-security": "max-age=1", "alt-svc": "h3", "access-control-allow-origin": "*"}
     rig.stub.replies.append(Reply.of_json({"type": "message"}, headers=said | {"x-new": "1"}))
