@@ -152,6 +152,17 @@ class Supervisor:
         finally:
             self._is_interruptible = False
 
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """Let a request to stop wait for the end of the block: a process must not start that nobody knows of."""
+        was_interruptible, self._is_interruptible = self._is_interruptible, False
+        try:
+            yield
+        finally:
+            self._is_interruptible = was_interruptible
+        if was_interruptible and self.is_stopping:
+            raise KeyboardInterrupt
+
     @property
     def is_stopping(self) -> bool:
         return self._stop_requests > 0
@@ -160,7 +171,8 @@ class Supervisor:
         """Start ``service`` now and keep it alive from now on."""
         child = Child(service, self._say)
         self._children.append(child)
-        return child.start()
+        with self._uninterrupted():
+            return child.start()
 
     def keep(self, service: Service) -> None:
         """Start ``service`` as soon as it is wanted and keep it alive from then on."""

@@ -155,6 +155,23 @@ def test_request_to_stop_breaks_off_the_preparation(tmp_path, said):
         signal.raise_signal(signal.SIGTERM)
 
 
+def test_request_to_stop_leaves_no_unknown_process_behind(tmp_path, said):
+    supervisor = Supervisor(tmp_path, said.append)
+    service = make_service(tmp_path, "import time; time.sleep(600)")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_and_be_asked_to_stop() -> subprocess.Popen[bytes]:
+        started.append(service.start())
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    with supervisor.signals(), pytest.raises(KeyboardInterrupt), supervisor.interruptible():
+        supervisor.start(Service("child", start_and_be_asked_to_stop))
+    supervisor.stop([["child"]], drain_s=1)
+
+    assert started[0].poll() == -signal.SIGTERM
+
+
 def test_child_dies_with_a_killed_parent(tmp_path):
     code = (
         "import sys, pathlib; from orqadmin.processes import spawn\n"
