@@ -348,7 +348,7 @@ def test_what_stands_there_already_is_not_said_again(owner: Client, workspace: W
     record(make_record(workspace, at=timezone.now(), gateway_key=key.pk, settled=failed))
     answer = owner.get(waiting)
 
-    assert "500 · provider error" in text_of(answer)
+    assert "500 · The provider failed" in text_of(answer)
     assert owner.get(next_question(answer)).status_code == 204
 
 
