@@ -1,4 +1,8 @@
-"""The requests one by one, refused ones too: what the Requests page and the REST API list, newest first."""
+"""The requests one by one, refused ones too: what the Requests page and the REST API list, newest first.
+
+Each request is one line: its final attempt, or while it is in flight its newest. Only among the unsettled it is the
+newest attempt whose usage is not known, whatever followed it, for that one may have cost something.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from teams.models import Workspace
@@ -22,6 +26,9 @@ SEARCHED_DAYS = 31
 # What is in flight is written after two seconds, what is over a few times a second.
 COUNTED_WITHIN = timedelta(seconds=5)
 _IS_OPEN = Q(state=Attempt.State.OPEN)
+_IS_UNSETTLED = _IS_OPEN | Q(certainty=Attempt.Certainty.UNKNOWN)
+# A provider's request id stands at one attempt, rarely at two.
+_MOST_WITH_ONE_ID = 20
 
 
 class Shown(StrEnum):
@@ -35,7 +42,7 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One line: the attempt that answered a request or is in flight, or the refusal it met instead."""
+    """One line: the attempt that a request is judged by, or the refusal it met instead."""
 
     entry: Attempt | Refusal
     provider_key_name: str | None = None
@@ -56,6 +63,14 @@ class LoggedRequest:
     @property
     def at(self) -> datetime:
         return self.entry.started_at if isinstance(self.entry, Attempt) else self.entry.at
+
+    @property
+    def total_ms(self) -> int | None:
+        """How long the request took, from its arrival to the end of this attempt; None while that is not known."""
+        attempt = self.attempt
+        if attempt is None or attempt.latency_ms is None:
+            return None
+        return attempt.latency_ms + (attempt.queue_ms or 0)
 
     @property
     def is_refused(self) -> bool:
@@ -86,14 +101,13 @@ def list_requests(
 ) -> LogPage:
     """Return the newest requests, or those older than ``before``; with ``gateway_keys`` only those of these keys.
 
-    ``search`` is a trace id or a provider's request id, in full, or a session or identity of the last 31 days; it
-    finds attempts that a retry followed, too, which otherwise stand only among the failed and on their request's page.
+    ``search`` is a trace id or a provider's request id (of any attempt), in full, or a session or identity of the last
+    31 days.
     """
     if "\x00" in search:
         return LogPage([], None)
-    attempts = (
-        [_like(found, shown) for found in _searched(workspace, search)] if search else [_listed(workspace, shown)]
-    )
+    sources = _searched(workspace, search) if search else [Attempt.objects.in_workspace(workspace)]
+    attempts = [_judged(found, shown) for found in sources]
     refusals = Refusal.objects.filter(workspace_id=workspace.pk)
     if shown not in (Shown.ALL, Shown.REFUSED):
         refusals = refusals.none()
@@ -107,7 +121,7 @@ def list_requests(
         refusals = refusals.filter(id__lt=before)
     entries = _newest([*attempts, refusals], limit + 1)
     page = entries[:limit]
-    return LogPage(_with_names(workspace, page), page[-1].id if len(entries) > limit else None)
+    return LogPage(_with_names(workspace, _once_each(page)), page[-1].id if len(entries) > limit else None)
 
 
 def request_log(
@@ -143,30 +157,27 @@ def has_requests(workspace: Workspace) -> bool:
     )
 
 
-def _listed(workspace: Workspace, shown: Shown) -> QuerySet[Attempt]:
-    attempts = Attempt.objects.in_workspace(workspace)
-    if shown == Shown.ALL:
-        return attempts.filter(_IS_OPEN | Q(final=True))
-    return _like(attempts, shown)
-
-
-def _like(attempts: QuerySet[Attempt], shown: Shown) -> QuerySet[Attempt]:
-    """Return those of ``attempts`` that ``shown`` names; every one for all."""
+def _judged(attempts: QuerySet[Attempt], shown: Shown) -> QuerySet[Attempt]:
+    """Return those of ``attempts`` that are the line of a request which ``shown`` names."""
+    if shown == Shown.REFUSED:
+        return attempts.none()
     if shown == Shown.FAILED:
         # Written as the partial index is, so that it is used.
-        return attempts.filter(~Q(error_code=""))
+        return attempts.filter(~Q(error_code=""), final=True)
     if shown == Shown.UNSETTLED:
-        return attempts.filter(_IS_OPEN | Q(certainty=Attempt.Certainty.UNKNOWN))
-    return attempts.none() if shown == Shown.REFUSED else attempts
+        later = Attempt.objects.filter(_IS_UNSETTLED, request_id=OuterRef("request_id"), id__gt=OuterRef("id"))
+        return attempts.filter(_IS_UNSETTLED, ~Exists(later))
+    return attempts.filter(_IS_OPEN | Q(final=True))
 
 
 def _searched(workspace: Workspace, search: str) -> list[QuerySet[Attempt]]:
     """Return one query for each thing that ``search`` may be, each with an index of its own."""
     attempts = Attempt.objects.in_workspace(workspace)
     recent = attempts.filter(id__gte=first_id_at(timezone.now() - timedelta(days=SEARCHED_DAYS)))
+    # Asked first: as a part of the next query it may be planned as a look at every attempt there is.
+    answered = attempts.filter(upstream_request_id=search).order_by("-id").values_list("request_id", flat=True)
     return [
-        attempts.filter(request_id=search),
-        attempts.filter(upstream_request_id=search),
+        attempts.filter(request_id__in={search, *answered[:_MOST_WITH_ONE_ID]}),
         recent.filter(session=search),
         recent.filter(identity=search),
     ]
@@ -177,6 +188,14 @@ def _newest(sources: Iterable[QuerySet[Attempt] | QuerySet[Refusal]], limit: int
     for source in sources:
         found |= {entry.id: entry for entry in source.order_by("-id")[:limit]}
     return list(islice((found[one] for one in sorted(found, reverse=True)), limit))
+
+
+def _once_each(entries: Sequence[Attempt | Refusal]) -> list[Attempt | Refusal]:
+    """Return the newest entry of each request: the next attempt is there a moment before the one before has ended."""
+    newest: dict[str, Attempt | Refusal] = {}
+    for entry in entries:
+        newest.setdefault(entry.request_id, entry)
+    return list(newest.values())
 
 
 def _with_names(workspace: Workspace, entries: Sequence[Attempt | Refusal]) -> list[LoggedRequest]:

@@ -29,6 +29,7 @@ from usage.records import AttemptRecord, Certainty, uuid7
 from usage.services import record_attempts
 from usage.tasks import aggregate_days
 
+SECOND = timedelta(seconds=1)
 REFUSED = {"status": 529, "error_code": "provider_overloaded"}
 PAGES = ["overview", "usage", "csv", "requests", "reports"]
 
@@ -526,12 +527,53 @@ def test_attempt_that_was_retried_is_on_its_request_only(client: Client, workspa
     assert "The provider was overloaded." in told
 
 
-def test_failed_attempt_that_was_retried_says_so(client: Client, workspace: Workspace) -> None:
+def test_request_that_succeeded_in_the_end_did_not_fail(client: Client, workspace: Workspace) -> None:
     retried = make_record(workspace, settled=REFUSED | {"final": False})
     record(retried, make_record(workspace, request_id=retried.opened.request_id, attempt=2))
 
-    assert "tried again" in text_of(client.get(address("requests"), {"shown": "failed"}))
-    assert "tried again" not in text_of(client.get(address("requests")))
+    assert client.get(address("requests"), {"shown": "failed"}).context["page"].requests == []
+
+
+def test_request_is_listed_once_however_often_it_was_tried(client: Client, workspace: Workspace) -> None:
+    unknown = {"certainty": Certainty.UNKNOWN, "final": False, "status": None, "error_code": "provider_timeout"}
+    first = make_record(workspace, settled=unknown | {"upstream_request_id": "req_first"})
+    request_id = first.opened.request_id
+    second = make_record(workspace, at=NOON + SECOND, request_id=request_id, attempt=2, settled=unknown)
+    last = make_record(workspace, at=NOON + 2 * SECOND, request_id=request_id, attempt=3, settled=REFUSED)
+    record(first, second, last)
+
+    for asked in ({"shown": "all"}, {"shown": "failed"}, {"q": request_id}, {"q": "req_first"}):
+        [found] = client.get(address("requests"), asked).context["page"].requests
+        assert found.id == last.opened.id
+    # Nothing is known of what this one cost, whatever came after it.
+    answer = client.get(address("requests"), {"shown": "unsettled"})
+    assert [one.id for one in answer.context["page"].requests] == [second.opened.id]
+    assert "tried again" in text_of(answer)
+
+
+def test_request_in_flight_is_listed_once_between_two_attempts(client: Client, workspace: Workspace) -> None:
+    first = make_opened(workspace)
+    second = make_opened(workspace, at=NOON + SECOND, request_id=first.request_id, attempt=2)
+    record(AttemptRecord(first), AttemptRecord(second))
+
+    [found] = client.get(address("requests")).context["page"].requests
+
+    assert found.id == second.id
+
+
+def test_total_is_the_whole_time_of_a_request(client: Client, workspace: Workspace) -> None:
+    first = make_record(workspace, settled=REFUSED | {"final": False}, queue_ms=2)
+    record(first, make_record(workspace, request_id=first.opened.request_id, attempt=2, queue_ms=1300))
+
+    [found] = client.get(address("requests")).context["page"].requests
+
+    assert found.total_ms == 1300 + 412
+
+
+def test_count_of_tokens_is_not_told_as_a_message(client: Client, workspace: Workspace) -> None:
+    record(make_record(workspace, dialect="count_tokens"))
+
+    assert "Token count" in text_of(client.get(address("requests")))
 
 
 def test_failed_attempt_that_was_the_last_was_not_tried_again(client: Client, workspace: Workspace) -> None:
@@ -584,7 +626,7 @@ def test_search_among_some_requests(client: Client, workspace: Workspace, shown:
     now = timezone.now()
     failed = {"status": 500, "error_code": "provider_error"}
     record(
-        make_record(workspace, at=now, session="wanted", settled=failed | {"final": False}),
+        make_record(workspace, at=now, session="wanted", settled=failed),
         make_record(workspace, at=now, session="wanted"),
         AttemptRecord(make_opened(workspace, at=now, session="wanted")),
         make_record(workspace, at=now, settled=failed),
