@@ -23,9 +23,9 @@ class Reached(StrEnum):
 
 _EXPLANATIONS: dict[str, Explanation] = {
     "provider_credential_invalid": Explanation(
-        "The provider refused our key.",
-        "Check the provider key under BYOK: its permissions and credit, or rotate it if it was revoked. "
-        "Until then it is set aside and other keys go first.",
+        "The provider refused our key, or its account.",
+        "The key is wrong or revoked, may not do this, or its account has no credit: its page under BYOK says which. "
+        "Until that is mended it is set aside and other keys go first.",
         is_lasting=True,
     ),
     "model_not_found": Explanation(
@@ -33,7 +33,7 @@ _EXPLANATIONS: dict[str, Explanation] = {
     ),
     "model_configuration_missing": Explanation(
         "No provider key can serve this model.",
-        "Connect the provider under BYOK or enable one of its keys; those marked Coming there cannot be called yet.",
+        "Connect the provider under BYOK or enable one of its keys.",
     ),
     "rate_limit_exceeded": Explanation(
         "The provider's rate limit was reached.", "Send less at once, add a second provider key, or ask for more."

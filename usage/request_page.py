@@ -26,13 +26,17 @@ FOLLOWED_AT_MOST = timedelta(minutes=20)
 
 @dataclass(frozen=True, slots=True)
 class AttemptLine:
-    """An attempt on the timeline, with what served it and what came after it."""
+    """An attempt on the timeline, with what served it and what came after it.
+
+    ``advice`` is what to do about its failure, where it will stay so and the page has not said it yet.
+    """
 
     logged: LoggedRequest
     attempt: Attempt
     bar: Bar
     provider_name: str
     usage: str
+    advice: str
     what_followed: str
 
 
@@ -102,9 +106,12 @@ def is_over(attempts: Sequence[Attempt]) -> bool:
 
 def _lines(logged: Sequence[LoggedRequest], bars: Sequence[Bar]) -> list[AttemptLine]:
     lines = []
+    # The page begins with what to do about the last one.
+    told = {entry.explanation for entry in logged[-1:]}
     for position, (entry, bar) in enumerate(zip(logged, bars, strict=True)):
         later = logged[position + 1] if position + 1 < len(logged) else None
         provider = PROVIDERS.get(bar.attempt.provider)
+        explanation = entry.explanation
         lines.append(
             AttemptLine(
                 logged=entry,
@@ -112,11 +119,13 @@ def _lines(logged: Sequence[LoggedRequest], bars: Sequence[Bar]) -> list[Attempt
                 bar=bar,
                 provider_name=provider.name if provider else bar.attempt.provider,
                 usage=usage_words(bar.attempt),
+                advice=explanation.do if explanation and explanation.is_lasting and explanation not in told else "",
                 what_followed=what_followed(
                     bar.attempt, later.attempt if later else None, later.provider_key_name if later else None
                 ),
             )
         )
+        told.add(explanation)
     return lines
 
 

@@ -11,7 +11,13 @@ def what_followed(attempt: Attempt, later: Attempt | None, key_name: str | None)
         return _next_step(attempt, later, key_name or "another key")
     if not attempt.final:
         return "Another attempt follows."
-    return "Nothing was left to try." if attempt.error_code else "It answered the request."
+    if not attempt.error_code:
+        return "It answered the request."
+    if attempt.error_code == "client_closed_request":
+        return "Nobody was left to answer."
+    if attempt.ttft_ms is not None or attempt.certainty == Attempt.Certainty.PARTIAL:
+        return "The answer had begun, so nothing else could take over."
+    return "Nothing was left to try."
 
 
 def _next_step(attempt: Attempt, later: Attempt, key_name: str) -> str:

@@ -68,6 +68,18 @@ def fallen_back(workspace: Workspace) -> Workspace:
     return workspace
 
 
+def test_what_to_do_about_a_refused_key_is_said_once(client: Client, workspace: Workspace) -> None:
+    refused = FAILED | {"status": 403, "error_code": "provider_credential_invalid"}
+    for number in range(1, 4):
+        last = {"final": number == 3}
+        record(make_record(workspace, request_id=REQUEST, attempt=number, settled=refused | last))
+
+    told = text_of(client.get(page()))
+
+    assert told.count("its account has no credit: its page under BYOK says which.") == 1
+    assert told.count("The provider refused our key, or its account.") == 4
+
+
 def test_attempts_say_why_the_next_one_followed(client: Client, fallen_back: Workspace) -> None:
     told = text_of(client.get(page()))
 

@@ -60,6 +60,9 @@ def test_what_followed_a_failure_is_said(later: dict[str, Any], expected: str) -
     [
         (attempt(), "It answered the request."),
         (failed(final=True), "Nothing was left to try."),
+        (failed(final=True, certainty="partial"), "The answer had begun, so nothing else could take over."),
+        (failed(final=True, ttft_ms=120), "The answer had begun, so nothing else could take over."),
+        (failed(final=True, error_code="client_closed_request"), "Nobody was left to answer."),
         (failed(), "Another attempt follows."),
         (attempt(state=Attempt.State.OPEN, certainty=None), "It is under way."),
     ],
