@@ -14,6 +14,8 @@ from providers.secret import Secret
 from providers.vertex_account import ServiceAccountRefused, parse_service_account
 
 MAX_LENGTH = 4096
+# No provider's own key is shorter.
+SHORTEST_KEY = 12
 
 _PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
 _PASTE: Final[Mapping[str, str]] = {
@@ -118,7 +120,7 @@ def read_credential(provider: str, text: str, *, base_url: str = "") -> Secret:
         raise CredentialInvalid("The key has characters that no key has. Copy it again from the provider's page.")
     if len(text) > MAX_LENGTH:
         raise CredentialInvalid("This is too long to be an API key.")
-    if len(text) < 12:
+    if len(text) < SHORTEST_KEY and not base_url:
         raise CredentialInvalid("This is too short to be an API key. Copy it again, in one piece.")
     if provider == "anthropic" and not base_url and not text.startswith("sk-ant-"):
         raise CredentialInvalid("Anthropic's API keys begin with sk-ant-api. Copy the key from console.anthropic.com.")
@@ -133,14 +135,17 @@ def make_simulated_secret() -> Secret:
 
 
 def hint_of(provider: str, secret: Secret) -> str:
-    """Return the four characters that people know a stored credential by: the last of its id, else of the secret."""
+    """Return the four characters that people know a stored credential by: the last of its id, else of the secret.
+
+    Of a short secret, as some servers at a base URL of one's own take, nothing is told.
+    """
     text = secret.reveal()
     if provider == "aws" and text.startswith("{"):
         fields = json.loads(text)
         text = fields.get("access_key_id") or fields["bearer_token"]
     if provider == "google" and text.startswith("{"):
         text = json.loads(text).get("private_key_id") or ""
-    return text[-4:]
+    return text[-4:] if len(text) >= SHORTEST_KEY else ""
 
 
 def read_settings(provider: Provider, given: Mapping[str, str], secret: Secret | None = None) -> dict[str, str]:

@@ -64,6 +64,14 @@ def test_refuses_what_cannot_be_a_key_and_says_why(text: str, complaint: str) ->
     assert not pasted or pasted not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["EMPTY", "x", "sk-sim-acme"])
+def test_server_of_ones_own_takes_short_keys_and_no_part_of_them_is_told(text: str) -> None:
+    secret = read_credential("openai", text, base_url="http://127.0.0.1:8009")
+
+    assert secret.reveal() == text
+    assert hint_of("openai", secret) == ""
+
+
 ACCESS_KEY = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 AWS, GOOGLE, OPENAI = PROVIDERS["aws"], PROVIDERS["google"], PROVIDERS["openai"]
 
