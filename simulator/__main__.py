@@ -1,8 +1,8 @@
 """Run the simulator by itself, or make a credential for it.
 
-python -m simulator --port 8009
-python -m simulator aws-key acme
-python -m simulator google-key acme --fails overloaded > key.json
+.venv/bin/python -m simulator --port 8009
+.venv/bin/python -m simulator aws-key acme
+.venv/bin/python -m simulator google-key acme --fails overloaded > key.json
 """
 
 import argparse
