@@ -1,6 +1,6 @@
 """Which models a visitor asked to see, and in what order. Pure."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry
 from catalog.prices import Price, Rates
 from catalog.providers import Provider
+from catalog.targets import Reach, why_not_callable
 
 # Whose price a row shows unless a provider is asked for: the makers' own.
 _SHOWN_FIRST = ("anthropic", "openai")
@@ -30,6 +31,14 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class BarredProvider:
+    """A provider whose keys work, but not for this model; ``why_not`` is half a sentence, as in catalog.targets."""
+
+    provider: Provider
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRow:
     """A model in the list, with the offering whose price is shown and who else offers it, each provider once."""
 
@@ -38,6 +47,7 @@ class ModelRow:
     price: Price
     is_retired: bool
     connected_providers: list[Provider]
+    barred_providers: list[BarredProvider]
     failing_providers: list[Provider]
     other_providers: list[Provider]
 
@@ -61,24 +71,21 @@ def browse(
     index: CatalogIndex,
     filters: Filters,
     *,
-    connected: Collection[str],
-    failing: Collection[str] = (),
+    reach: Reach,
     now: datetime,
     sort: str = "",
 ) -> list[ModelRow]:
     """Return the models that ``filters`` leaves, each with its price at ``now``.
 
-    ``connected`` are the providers the workspace has working keys for, ``failing`` those whose keys all fail.
-    ``sort`` is a name of SORTS, with ``-`` in front
-    for descending; anything else is the catalog's own order, best known first. Models without the value sorted by
-    come last either way.
+    ``reach`` is what the workspace's keys let it call. ``sort`` is a name of SORTS, with ``-`` in front for
+    descending; anything else is the newest first. Models without the value sorted by come last either way.
     """
     rows: dict[str, ModelRow] = {}
     for entry in index.entries:
         if entry.model not in rows and _has_what_is_asked(entry.info, filters):
-            offerings = [each for each in index.of_model(entry.model) if _is_asked_for(each, filters, connected)]
+            offerings = [each for each in index.of_model(entry.model) if _is_asked_for(each, filters, reach, now)]
             if offerings:
-                rows[entry.model] = _row(offerings, connected, failing, now)
+                rows[entry.model] = _row(offerings, reach, now)
     return _sorted(list(rows.values()), sort)
 
 
@@ -92,24 +99,28 @@ def _has_what_is_asked(model: ModelEntry, filters: Filters) -> bool:
     )
 
 
-def _is_asked_for(entry: CatalogEntry, filters: Filters, connected: Collection[str]) -> bool:
+def _is_asked_for(entry: CatalogEntry, filters: Filters, reach: Reach, now: datetime) -> bool:
     is_right_provider = not filters.provider or entry.provider == filters.provider
-    return is_right_provider and (not filters.connected_only or entry.provider in connected)
+    return is_right_provider and (not filters.connected_only or not why_not_callable(entry, reach, now))
 
 
-def _row(
-    offerings: list[CatalogEntry], connected: Collection[str], failing: Collection[str], now: datetime
-) -> ModelRow:
+def _row(offerings: list[CatalogEntry], reach: Reach, now: datetime) -> ModelRow:
     shown = next((entry for entry in offerings if entry.provider in _SHOWN_FIRST), offerings[0])
-    providers = list(dict.fromkeys(entry.provider_info for entry in offerings))
+    whys: dict[Provider, str] = {}
+    for entry in offerings:
+        # One offering that can be called is enough.
+        whys[entry.provider_info] = whys.get(entry.provider_info, "?") and why_not_callable(entry, reach, now)
+    keyed = [provider for provider in whys if provider.slug in reach.targets]
+    working = [provider for provider in keyed if provider.slug not in reach.failing]
     return ModelRow(
         info=shown.info,
         shown=shown,
         price=shown.price_at(now),
         is_retired=shown.is_retired_at(now),
-        connected_providers=[provider for provider in providers if provider.slug in connected],
-        failing_providers=[provider for provider in providers if provider.slug in failing],
-        other_providers=[provider for provider in providers if provider.slug not in {*connected, *failing}],
+        connected_providers=[provider for provider in working if not whys[provider]],
+        barred_providers=[BarredProvider(provider, whys[provider]) for provider in working if whys[provider]],
+        failing_providers=[provider for provider in keyed if provider not in working],
+        other_providers=[provider for provider in whys if provider not in keyed],
     )
 
 

@@ -1,6 +1,6 @@
 """What the page of one model shows: its offerings, their prices side by side, and which one to call. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,14 +9,19 @@ from typing import Any
 from catalog.index import CatalogEntry, Lack
 from catalog.prices import RATE_LABELS, Price, Rates
 from catalog.providers import Provider
+from catalog.targets import Reach, why_not_callable
 
 
 @dataclass(frozen=True, slots=True)
 class OfferingCard:
-    """An offering with what the workspace and the clock add to it."""
+    """An offering with what the workspace and the clock add to it.
+
+    ``why_not`` is why it cannot be called now, in half a sentence as in catalog.targets; '' if it can.
+    """
 
     entry: CatalogEntry
     price: Price
+    why_not: str
     is_connected: bool
     is_failing: bool
     is_retired: bool
@@ -66,19 +71,15 @@ class RateTable:
     lines: Sequence[RateLine]
 
 
-def offering_cards(
-    entries: Iterable[CatalogEntry], *, connected: Collection[str], failing: Collection[str], now: datetime
-) -> list[OfferingCard]:
-    """Return the offerings with their price at ``now``.
-
-    ``connected`` are the providers the workspace has working keys for, ``failing`` those whose keys all fail.
-    """
+def offering_cards(entries: Iterable[CatalogEntry], reach: Reach, now: datetime) -> list[OfferingCard]:
+    """Return the offerings with their price at ``now``; ``reach`` is what the workspace's keys let it call."""
     return [
         OfferingCard(
             entry,
             entry.price_at(now),
-            is_connected=entry.provider in connected,
-            is_failing=entry.provider in failing,
+            why_not=why_not_callable(entry, reach, now),
+            is_connected=entry.provider in reach.targets and entry.provider not in reach.failing,
+            is_failing=entry.provider in reach.failing,
             is_retired=entry.is_retired_at(now),
         )
         for entry in entries
@@ -88,12 +89,13 @@ def offering_cards(
 def choose_offering(cards: Sequence[OfferingCard], asked: str) -> OfferingCard:
     """Return the offering whose model string was ``asked`` for, else the best to try first.
 
-    That is one that can be called with the workspace's keys, else one that can be called, else the first.
+    That is one that can be called with the workspace's keys, else one of a connected provider, else one that can be
+    called, else the first.
     """
     for card in cards:
         if card.entry.model_string == asked:
             return card
-    return max(cards, key=lambda card: (card.provider.is_callable and card.is_connected, card.provider.is_callable))
+    return max(cards, key=lambda card: (not card.why_not, card.is_connected, card.provider.is_callable))
 
 
 def providers_lacking(cards: Iterable[OfferingCard], lack: Lack) -> list[str]:

@@ -12,9 +12,8 @@ from catalog.index import Capability, Lack
 from catalog.model_page import choose_offering, offering_cards, price_columns, providers_lacking, rate_tables
 from catalog.queries import load_index
 from catalog.snippets import build_snippets, origin_of
-from keys.connections import Connection, connections
+from keys.connections import workspace_reach
 from teams.access import Right, WorkspaceRequest, requires
-from teams.models import Workspace
 
 
 @require_safe
@@ -24,14 +23,14 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
     form = ModelFilterForm(request.GET)
     filters = form.filters()
     sort = request.GET.get("sort", "")
-    connected, failing = _providers(request.workspace)
+    reach = workspace_reach(request.workspace)
     context = {
         "form": form,
         "filters": filters,
         "sort": sort,
         "number_columns": NUMBER_COLUMNS,
-        "is_any_connected": bool(connected),
-        "rows": browse(load_index(), filters, connected=connected, failing=failing, now=timezone.now(), sort=sort),
+        "is_any_connected": bool(reach.targets.keys() - reach.failing),
+        "rows": browse(load_index(), filters, reach=reach, now=timezone.now(), sort=sort),
     }
     return render(request, "catalog/list.html#models" if request.htmx else "catalog/list.html", context)
 
@@ -42,8 +41,7 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
     entries = load_index().of_model(model)
     if not entries:
         raise Http404
-    connected, failing = _providers(request.workspace)
-    cards = offering_cards(entries, connected=connected, failing=failing, now=timezone.now())
+    cards = offering_cards(entries, workspace_reach(request.workspace), timezone.now())
     columns = price_columns(cards)
     chosen = choose_offering(cards, request.GET.get("from", ""))
     context = {
@@ -60,10 +58,3 @@ def model_detail(request: WorkspaceRequest, model: str) -> HttpResponse:
         "may_call": request.may(Right.OWN_GATEWAY_KEYS),
     }
     return render(request, "catalog/detail.html", context)
-
-
-def _providers(workspace: Workspace) -> tuple[set[str], set[str]]:
-    """Return the providers that a key in use works for, and those whose keys all fail."""
-    found = connections(workspace)
-    failing = {provider for provider, connection in found.items() if connection == Connection.FAILING}
-    return found.keys() - failing, failing

@@ -92,12 +92,14 @@ def test_a_provider_filter_shows_what_that_provider_offers_at_its_prices(page):
     assert "Simulated Anthropic" not in html.partition("<tbody>")[2]
 
 
-def test_works_with_our_keys_means_providers_with_a_key_in_use(page, workspace: Workspace):
+def test_works_with_our_keys_means_what_a_key_in_use_can_call(page, workspace: Workspace):
     make_provider_key(workspace)
 
     html = page(LIST, connected="on")
 
-    assert len(listed(html)) == Model.objects.filter(offerings__provider="anthropic").count()
+    retired = Offering.objects.filter(provider="anthropic", retires_on__lte=timezone.now().date())
+    offered = Model.objects.filter(offerings__provider="anthropic").exclude(offerings__in=retired)
+    assert len(listed(html)) == offered.count()
     assert "<div>Anthropic <span" in html
     assert "AWS Bedrock" not in html.partition("<tbody>")[2]
 
@@ -110,6 +112,19 @@ def test_a_provider_whose_only_key_fails_is_not_connected(page, workspace: Works
     html = page(LIST, q="claude-sonnet-4-6")
 
     assert '<div>Anthropic <span class="badge" data-tone="bad">Key failing</span>' in html
+def test_a_model_outside_the_allowed_regions_is_not_connected(page, workspace: Workspace):
+    make_provider_key(workspace)
+    workspace.allowed_regions = ["eu"]
+    workspace.save()
+
+    html = page(LIST, q="claude-sonnet-4-6")
+
+    assert "outside the allowed regions" in html
+    assert "Connected" not in html
+    assert listed(page(LIST, connected="on")) == []
+    assert "It cannot be called now: outside the allowed regions." in page(SONNET)
+
+
     assert "Connected" not in html
     assert listed(page(LIST, connected="on")) == []
     assert "Key failing" in page(SONNET)
