@@ -46,6 +46,13 @@ class SettingField:
     choices: Mapping[str, str] = field(default_factory=dict, hash=False)
     note: str = ""
 
+    def in_words(self, value: str) -> str:
+        """Return ``value`` with what it means; of an optional setting the meaning says it all."""
+        meaning = self.choices.get(value, "")
+        if self.is_required:
+            return f"{value}, {meaning}" if meaning else value
+        return meaning or value
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:

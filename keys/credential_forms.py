@@ -161,5 +161,5 @@ def _setting_field(name: str, provider: Provider) -> forms.Field:
     if not field.choices:
         return forms.CharField(max_length=100, widget=forms.TextInput(attrs=_TYPED), **common)
     empty = ("", "Choose…" if field.is_required else "Not set")
-    labels = [(value, f"{value}, {label}" if field.is_required else label) for value, label in field.choices.items()]
+    labels = [(value, field.in_words(value)) for value in field.choices]
     return forms.ChoiceField(choices=[empty, *labels], **common)

@@ -14,11 +14,16 @@ from keys.credential_forms import CredentialForm, read_settings_of, setting_form
 from keys.credentials import OriginNotAllowed, check_base_url, make_simulated_secret
 from keys.models import ProviderKey
 from keys.services import allowed_origins
+from providers import bedrock
 from providers.base import Target
 from providers.registry import PROVIDER_APIS
 from teams.names import NameField
 
 GRACE_CHOICES = [("0", "End it now"), ("1", "1 hour"), ("24", "24 hours"), ("168", "7 days")]
+_WHERE_BEDROCK_SERVES = (
+    "Calls stay in the region's area (us, eu, jp, au, ca, us-gov); from other regions they go where the model's id "
+    "says, mostly anywhere. Under Advanced, Inference profile chooses otherwise."
+)
 SMALLEST_FIRST = ("haiku", "nano", "mini")
 
 
@@ -55,12 +60,15 @@ class NewKeyForm(BaseUrlMixin, CredentialForm):
         if "project_id" in self.fields:
             # The key file names it.
             self.fields["project_id"].required = False
+        if "inference_profile" in self.fields:
+            self.fields["region"].help_text = _WHERE_BEDROCK_SERVES
+            self.fields["inference_profile"].help_text = "Empty: by the region, as said there."
         self.order_fields(["name", *(name for name in self.fields if name != "base_url")])
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
         if values.get("secret") is not None:
-            values["settings"] = read_settings_of(self, self.provider, values["secret"])
+            values["settings"] = _kept_to_its_area(read_settings_of(self, self.provider, values["secret"]))
         return values
 
 
@@ -182,6 +190,14 @@ class MessageForm(forms.Form):
         if model not in self.offered and not is_passable_id(self.key.provider, model):
             raise forms.ValidationError("Choose a model of this provider.")
         return model
+
+
+def _kept_to_its_area(settings: dict[str, str]) -> dict[str, str]:
+    """Return the ``settings`` of a new key; who chooses a region of Bedrock's means its area, where it has profiles."""
+    is_left_open = "region" in settings and not settings.get("inference_profile")
+    if is_left_open and bedrock.has_own_profiles(settings["region"]):
+        return settings | {"inference_profile": "geographic"}
+    return settings
 
 
 def _models_to_try(key: ProviderKey) -> dict[str, str]:

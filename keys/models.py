@@ -78,9 +78,15 @@ class ProviderKey(models.Model):
 
     @property
     def shown_settings(self) -> list[tuple[str, str]]:
-        """The settings that are set, with their labels, for people."""
+        """The settings that are set, with their labels and what they mean, for people."""
         fields = self.provider_info.setting_fields
-        return [(field.label, self.settings[field.name]) for field in fields if self.settings.get(field.name)]
+        return [(field.label, field.in_words(value)) for field in fields if (value := self.settings.get(field.name))]
+
+    @property
+    def place(self) -> str:
+        """Where its calls are made and may be served, in the settings' own words; empty where nothing says."""
+        chosen = [self.settings.get(name) for name in ("region", "location", "inference_profile")]
+        return ", ".join(value for value in chosen if value)
 
     @property
     def sealed_origin(self) -> str:

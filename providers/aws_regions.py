@@ -161,6 +161,14 @@ def foundation_model(model: str) -> str:
     return split_profile(model)[1]
 
 
+def has_own_profiles(region: str) -> bool:
+    """Whether the area around ``region`` has geographic profiles of its own for the models of today.
+
+    India's are of a few models, and the rest of Asia's of old ones: who keeps to them can call little.
+    """
+    return bool(set(_areas_of(region)[:1]) - {"in", "apac"})
+
+
 def _arn_in(region: str, model: str) -> str:
     if arn_region(model) != region:
         raise WrongRegion(f"This ARN is not in {region}, the region of this key. Use one that is, or another key.")

@@ -19,6 +19,7 @@ from providers.aws_credentials import parse_credential as parse_credential
 from providers.aws_regions import INFERENCE_PROFILES as INFERENCE_PROFILES
 from providers.aws_regions import REGIONS as REGIONS
 from providers.aws_regions import arn_region, foundation_model, known_region, region_served_in, resolve_model
+from providers.aws_regions import has_own_profiles as has_own_profiles
 from providers.base import Answer, ModelCall, NotTranslatable, Outbound, Shape, Target, TokenCounts, UnreadableAnswer
 from providers.bedrock_errors import classify_error as classify_error
 from providers.bedrock_stream import BedrockStream

@@ -42,7 +42,7 @@ def stored() -> str:
 def save(page: Page, product: Product) -> None:
     dialog = page.get_by_role("dialog")
     if not dialog.get_by_label("Base URL").is_visible():
-        dialog.get_by_text("Advanced").click()
+        dialog.get_by_text("Advanced", exact=True).click()
     dialog.get_by_label("Base URL").fill(product.simulator_origin)
     dialog.get_by_role("button", name="Save").click()
 

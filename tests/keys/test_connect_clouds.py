@@ -44,7 +44,10 @@ def test_bedrock_stores_the_access_key_of_the_chosen_way(owner: Client) -> None:
 
     key, secret = stored()
     assert json.loads(secret) == ACCESS_KEY
-    assert (key.settings, key.versions.get().hint) == ({"region": "eu-central-1"}, "MPLE")
+    assert (key.settings, key.versions.get().hint) == (
+        {"region": "eu-central-1", "inference_profile": "geographic"},
+        "MPLE",
+    )
 
 
 def test_bedrock_stores_a_bedrock_api_key(owner: Client) -> None:
@@ -53,6 +56,22 @@ def test_bedrock_stores_a_bedrock_api_key(owner: Client) -> None:
     key, secret = stored()
     assert json.loads(secret) == {"bearer_token": TOKEN}
     assert key.settings == {"region": "eu-central-1", "inference_profile": "geographic"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ({"region": "ap-southeast-1"}, {"region": "ap-southeast-1"}),
+        ({"region": "ap-south-1"}, {"region": "ap-south-1"}),
+        ({"region": "eu-west-1", "inference_profile": "none"}, {"region": "eu-west-1", "inference_profile": "none"}),
+    ],
+)
+def test_bedrock_is_kept_to_an_area_where_that_leaves_models_to_call(
+    owner: Client, typed: dict[str, str], kept: dict[str, str]
+) -> None:
+    owner.post(AWS, AWS_FIELDS | typed)
+
+    assert stored()[0].settings == kept
 
 
 def test_bedrocks_form_lists_regions_and_says_what_the_check_needs(owner: Client) -> None:
