@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from keys.changes import change_words
 from keys.forms import DeleteForm, EditKeyForm, MessageForm
 from keys.models import KeyVersion, ProviderKey, TestCall
 from keys.services import (
@@ -57,6 +58,14 @@ class CallRow:
     status: Status
 
 
+@dataclass(frozen=True)
+class ChangeRow:
+    """A change as the key's page shows it."""
+
+    event: AuditEvent
+    words: str
+
+
 @require_safe
 @requires(Right.READ_PROVIDER_KEYS)
 def key_detail(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
@@ -72,7 +81,7 @@ def key_detail(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
         "versions": _version_rows(key),
         "calls": [CallRow(call, status_of_call(call)) for call in calls],
         "is_waiting": any(not call.is_done for call in calls),
-        "events": events[:SHOWN_EVENTS],
+        "changes": [ChangeRow(event, change_words(event)) for event in events[:SHOWN_EVENTS]],
         "message_form": MessageForm(key=key),
         "may_manage": request.may(Right.MANAGE_PROVIDER_KEYS),
     }
