@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -46,6 +46,8 @@ from usage.measures import usd
 from usage.models import Attempt, LastUse, Refusal
 from usage.records import first_id_at
 
+# Who makes a key of the same name so soon after it has loaded the page again, or did not mean to make two.
+_JUST_NOW = timedelta(minutes=15)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -169,7 +171,7 @@ def gateway_key_create(request: WorkspaceRequest) -> HttpResponse:
                 actor=request.user,
             )
         except NameTaken as error:
-            form.add_error("name", str(error))
+            form.add_error("name", _shown_just_now(request, form.cleaned_data["name"]) or str(error))
         except ProjectArchived as error:
             form.add_error("project", str(error))
         else:
@@ -240,6 +242,18 @@ def first_request(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 def _visible_keys(request: WorkspaceRequest) -> GatewayKeyQuerySet:
     keys = GatewayKey.objects.in_workspace(request.workspace)
     return keys if request.may(Right.MANAGE_GATEWAY_KEYS) else keys.filter(owner=request.user)
+
+
+def _shown_just_now(request: WorkspaceRequest, name: str) -> str:
+    """Say that a key of this name is there because the member made it just now; '' if it is older or not theirs.
+
+    Who loads the page of a new key again sends its form again, and gets this instead of the key.
+    """
+    begin = timezone.now() - _JUST_NOW
+    made = GatewayKey.objects.in_workspace(request.workspace).for_clients().usable()
+    if not made.filter(owner=request.user, name__iexact=name, created_at__gte=begin).exists():
+        return ""
+    return f"“{name}” was made just now; its text was shown once. Revoke it and make another if you did not copy it."
 
 
 def _show_once(request: WorkspaceRequest, created: CreatedKey) -> HttpResponse:

@@ -197,13 +197,21 @@ def test_no_later_page_shows_the_key(owner: Client, path: str) -> None:
     assert token[20:-6].encode() not in owner.get(path).content
 
 
-def test_sending_the_form_again_makes_no_second_key(owner: Client) -> None:
+def test_sending_the_form_again_makes_no_second_key_and_says_that_the_text_is_gone(owner: Client) -> None:
     owner.post(NEW, {"name": "app"})
 
     answer = owner.post(NEW, {"name": "app"})
 
-    assert "exists already" in text_of(answer)
+    assert "“app” was made just now; its text was shown once." in text_of(answer)
+    assert b"sk-orq-" not in answer.content
     assert GatewayKey.objects.count() == 1
+
+
+def test_a_name_that_was_taken_long_ago_is_taken(owner: Client, workspace: Workspace, alice: User) -> None:
+    key = make_gateway_key(workspace, name="app", owner=alice).key
+    GatewayKey.objects.filter(pk=key.pk).update(created_at=timezone.now() - timedelta(hours=1))
+
+    assert "exists already" in text_of(owner.post(NEW, {"name": "app"}))
 
 
 def test_a_key_without_a_name_is_refused(owner: Client) -> None:
