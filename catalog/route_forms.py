@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from catalog.models import MAX_RETRIES, Route
 from catalog.region_field import RegionsField
-from catalog.routes import MAX_TARGETS, MAX_WEIGHT, RouteError, RouteSpec, TargetSpec
+from catalog.routes import MAX_TARGETS, MAX_WEIGHT, NO_TARGETS, RouteError, RouteSpec, TargetSpec
 from catalog.targets import TargetOption
 
 # What stands in the fields of a form, by their names.
@@ -18,6 +18,11 @@ Values = dict[str, Any]
 
 # A new route begins with room for a model and one that stands in for it.
 _EMPTY_ROWS = 2
+
+
+def _outside(message: str) -> dict[str, str]:
+    """Return what a field of numbers says to whatever is none of them."""
+    return dict.fromkeys(("required", "invalid", "min_value", "max_value"), message)
 
 
 class RouteForm(forms.Form):
@@ -29,6 +34,7 @@ class RouteForm(forms.Form):
         label="Name",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True, "placeholder": "support"}),
         help_text="Clients call the route as the model route/<name>.",
+        error_messages={"required": "Give it a name."},
     )
     strategy = forms.ChoiceField(
         label="Models are used",
@@ -44,7 +50,9 @@ class RouteForm(forms.Form):
         min_value=0,
         max_value=MAX_RETRIES,
         initial=1,
-        help_text=f"0 to {MAX_RETRIES} more attempts after an error that may pass.",
+        help_text=f"0 to {MAX_RETRIES} more attempts at each provider key and model after an error that may pass; "
+        "a request makes at most ten calls.",
+        error_messages=_outside(f"Retries are 0 to {MAX_RETRIES}."),
     )
     allowed_regions = RegionsField()
     same_model_fallback = forms.BooleanField(
@@ -90,7 +98,14 @@ class TargetForm(forms.Form):
             }
         ),
     )
-    weight = forms.IntegerField(label="Weight", required=False, min_value=1, max_value=MAX_WEIGHT, initial=1)
+    weight = forms.IntegerField(
+        label="Weight",
+        required=False,
+        min_value=1,
+        max_value=MAX_WEIGHT,
+        initial=1,
+        error_messages=_outside(f"A weight is 1 to {MAX_WEIGHT}."),
+    )
 
     def __init__(self, *args: Any, number: int, rows: int, why_not: str, **options: Any) -> None:
         options["prefix"] = _prefix(number)
@@ -171,8 +186,13 @@ class RouteForms:
         return len(self.targets) < MAX_TARGETS
 
     def is_valid(self) -> bool:
-        """Whether each value can be read; what they are together is the service's to judge."""
-        return self.is_bound and all([self.route.is_valid(), *(target.is_valid() for target in self.targets)])
+        """Whether each value can be read, and there is a model; what they are together is the service's to judge."""
+        is_readable = self.is_bound and all([self.route.is_valid(), *(target.is_valid() for target in self.targets)])
+        is_empty = self.is_bound and not self._filled()
+        if is_empty:
+            # Said together with whatever else is missing.
+            self.route.add_error(None, NO_TARGETS)
+        return is_readable and not is_empty
 
     def spec(self) -> RouteSpec:
         """Return what was asked for."""

@@ -18,6 +18,7 @@ from teams.models import Workspace
 
 MAX_TARGETS = 20
 MAX_WEIGHT = 1000
+NO_TARGETS = "A route needs at least one model."
 _MAX_NAME = 64
 _MAX_MODEL_STRING = 200
 
@@ -130,7 +131,7 @@ def _check(spec: RouteSpec) -> None:
         raise RouteError(f"A strategy is one of {', '.join(Route.Strategy.values)}.", field="strategy")
     if not 0 <= spec.retries <= MAX_RETRIES:
         raise RouteError(f"Retries are 0 to {MAX_RETRIES}.", field="retries")
-    _check_targets(spec.targets)
+    _check_targets(spec.targets, is_weighted=spec.strategy == Route.Strategy.WEIGHTED)
 
 
 def _check_name(name: str) -> None:
@@ -150,9 +151,9 @@ def _read_regions(names: Sequence[str]) -> list[str]:
         raise RouteError(str(error), field="allowed_regions") from None
 
 
-def _check_targets(targets: Sequence[TargetSpec]) -> None:
+def _check_targets(targets: Sequence[TargetSpec], *, is_weighted: bool) -> None:
     if not targets:
-        raise RouteError("A route needs at least one model.", field="targets")
+        raise RouteError(NO_TARGETS, field="targets")
     if len(targets) > MAX_TARGETS:
         raise RouteError(f"A route takes at most {MAX_TARGETS} models.", field="targets")
     [(twice, times)] = Counter(target.model_string for target in targets).most_common(1)
@@ -163,7 +164,8 @@ def _check_targets(targets: Sequence[TargetSpec]) -> None:
             raise RouteError(f"A weight is 1 to {MAX_WEIGHT}.", field=f"targets.{position}.weight")
     if times > 1:
         last = max(position for position, target in enumerate(targets) if target.model_string == twice)
-        raise RouteError(f"{twice} is there already. Give it a larger weight.", field=f"targets.{last}.model")
+        instead = "Give it a larger weight." if is_weighted else "To try it more often, set Retries."
+        raise RouteError(f"{twice} is there already. {instead}", field=f"targets.{last}.model")
 
 
 def _check_model(model_string: str, index: CatalogIndex, *, field: str) -> None:

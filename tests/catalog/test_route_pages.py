@@ -208,16 +208,17 @@ def test_an_empty_row_counts_for_nothing(owner: Client) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (posted(SONNET, name=""), "This field is required."),
+        (posted(SONNET, name=""), "Give it a name."),
         (posted(SONNET, name="two words"), "A route's name has letters"),
-        (posted(SONNET, retries="6"), "less than or equal to 5"),
-        (posted(SONNET, retries="x"), "Enter a whole number."),
+        (posted(SONNET, retries="6"), "Retries are 0 to 5."),
+        (posted(SONNET, retries="x"), "Retries are 0 to 5."),
         (posted(SONNET, strategy="random"), "Select a valid choice."),
         (posted(SONNET, allowed_regions="mars"), "Select a valid choice."),
-        (posted(SONNET, **{"targets-0-weight": "0"}), "greater than or equal to 1"),
+        (posted(SONNET, **{"targets-0-weight": "0"}), "A weight is 1 to 1000."),
         (posted(""), "A route needs at least one model."),
         (posted("anthropic/claude-9"), "There is no model “anthropic/claude-9”."),
-        (posted("", SONNET, SONNET), "is there already"),
+        (posted("", SONNET, SONNET), "is there already. To try it more often, set Retries."),
+        (posted("", SONNET, SONNET, strategy="weighted"), "is there already. Give it a larger weight."),
     ],
 )
 def test_what_cannot_be_saved_says_why_and_keeps_what_was_typed(
@@ -229,6 +230,13 @@ def test_what_cannot_be_saved_says_why_and_keeps_what_was_typed(
     assert said in text_of(answer)
     assert rows_of(answer)[0][0] == asked["targets-0-model"]
     assert not Route.objects.exists()
+
+
+def test_an_empty_form_says_all_that_is_missing_at_once(owner: Client) -> None:
+    told = text_of(owner.post(NEW, posted("", name="")))
+
+    assert "Give it a name." in told
+    assert "A route needs at least one model." in told
 
 
 def test_an_error_stands_beside_the_row_it_is_about(owner: Client) -> None:
