@@ -192,6 +192,14 @@ def describe_regions(allowed: Iterable[str]) -> str:
     return ", ".join(_describe(name) for name in allowed)
 
 
+def name_region(name: str) -> str:
+    """Return an area or region in words, with its name in rules and ids behind it: "European Union (eu)"."""
+    if name == GLOBAL:
+        return name
+    words = AREAS[name].label if name in AREAS else REGIONS[name].place if name in REGIONS else ""
+    return f"{words} ({name})" if words else name
+
+
 def _describe(name: str) -> str:
     if name == GLOBAL:
         return "Global"

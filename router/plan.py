@@ -13,7 +13,7 @@ import msgspec
 from catalog.index import CatalogEntry, CatalogIndex, UnknownModel, is_passable_id
 from catalog.models import ROUTE_PREFIX
 from catalog.providers import PROVIDERS
-from catalog.regions import is_region_allowed
+from catalog.regions import GLOBAL, is_region_allowed, name_region
 from providers.base import ProviderAPI, WrongRegion
 from providers.registry import PROVIDER_APIS
 from router.affinity import by_preference
@@ -312,11 +312,13 @@ class _Planner:
 
     def _outside_regions(self, candidate: Candidate) -> RequestRefused:
         owner = self._forbids(candidate)
-        allowed = ", ".join(next(regions for name, regions in self._rules() if name == owner))
-        region = candidate.region or "no region that its provider names"
-        message = f"{candidate.offered.model_string} is served in {region}; {owner} allows only {allowed}."
-        if candidate.region == "global":
-            message += " Ask for an offering of a region, or let the provider key call by its own (AI Gateway > BYOK)."
+        allowed = ", ".join(map(name_region, next(regions for name, regions in self._rules() if name == owner)))
+        region = name_region(candidate.region) or "no region that its provider names"
+        served = "anywhere (global)" if candidate.region == GLOBAL else f"in {region}"
+        message = f"{candidate.offered.model_string} is served {served}; {owner} allows only {allowed}."
+        if candidate.region == GLOBAL:
+            message += " Ask for an offering of a region, or let the provider key call by its own region, under"
+            message += " AI Gateway > BYOK."
         return RequestRefused(message, param="model", status=403, code="region_not_allowed")
 
     def _no_key(self, offered: Offered) -> RequestRefused:

@@ -65,6 +65,22 @@ def test_management_key_calls_no_model(rig: Rig) -> None:
     assert call(rig, created.token.text).json()["error"]["type"] == "authentication_error"
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v3/router/embeddings", "Embeddings are not offered here"),
+        ("/v3/router/images/generations", "Images are not offered here"),
+        ("/v3/anthropic/v1/messages/batches", "Batches of Messages are not offered here"),
+        ("/v3/router/chat", "The base URL ends in /v3/router"),
+    ],
+)
+def test_what_is_not_offered_is_not_blamed_on_the_base_url(rig: Rig, path: str, told: str) -> None:
+    response = call(rig, rig.token, path)
+
+    assert response.status_code == 404
+    assert told in response.json()["error"]["message"]
+
+
 def test_expired_key_says_so(rig: Rig) -> None:
     created = create_gateway_key(
         rig.workspace, name="short", actor=None, expires_at=timezone.now() + timedelta(seconds=1.5)

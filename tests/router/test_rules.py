@@ -76,7 +76,7 @@ def test_region_outside_a_rule(rig: Rig, owner: str) -> None:
     response = until(lambda: chat(rig), 403)
 
     assert error_of(response) == (403, "region_not_allowed", "model")
-    assert f"{owner} allows only eu" in response.json()["error"]["message"]
+    assert f"{owner} allows only European Union (eu)" in response.json()["error"]["message"]
     assert _models(rig) == []
 
 
@@ -137,7 +137,7 @@ def test_route_has_regions_of_its_own(rig: Rig) -> None:
 
     response = until(lambda: chat(rig, "route/local"), 403)
 
-    assert "the route local allows only eu" in response.json()["error"]["message"]
+    assert "the route local allows only European Union (eu)" in response.json()["error"]["message"]
 
 
 def test_target_that_left_the_catalog_is_passed_over(rig: Rig) -> None:
