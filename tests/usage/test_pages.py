@@ -142,6 +142,12 @@ def test_overview_shows_the_exact_figures(client: Client, counted: Workspace) ->
         assert figure in told
 
 
+def test_overview_compares_with_nothing_where_there_was_nothing(client: Client, workspace: Workspace) -> None:
+    record(make_record(workspace, at=timezone.now()))
+
+    assert "nothing before" in text_of(client.get(address("overview")))
+
+
 def test_overview_has_tables_by_model_and_keys(client: Client, counted: Workspace) -> None:
     told = text_of(client.get(address("overview")))
 
