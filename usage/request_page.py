@@ -76,6 +76,7 @@ def request_context(entries: Sequence[LoggedRequest], now: datetime) -> dict[str
     timeline = timeline_of(attempts, now)
     return {
         "answer": entries[-1],
+        "began_at": entries[0].at,
         "has_attempts": bool(attempts),
         "timeline": timeline,
         "lines": _lines(logged, timeline.bars),
