@@ -54,7 +54,8 @@ TOP_ROWS = 8
 SHOWN_CONCERNS = 5
 # A page with more rows is a file: the CSV has them all.
 MOST_TABLE_ROWS = 150
-MONTH_TABLES = ("model", "provider_key", "gateway_key")
+TOP_TABLES = ("model", "provider_key", "gateway_key")
+MONTH_TABLES = (*TOP_TABLES, "project")
 
 
 @require_safe
@@ -229,7 +230,7 @@ def report_list(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 @requires(Right.READ_USAGE)
 def month_report(request: WorkspaceRequest, year: int, month: int) -> HttpResponse:
-    """One month of the workspace's zone by model, provider key and gateway key."""
+    """One month of the workspace's zone by model, provider key, gateway key and project."""
     try:
         first = date(year, month, 1)
         span = month_bounds(first, request.workspace.zone)
@@ -286,7 +287,7 @@ def _latest_requests(request: WorkspaceRequest) -> Sequence[LoggedRequest] | Non
 
 
 def _overview_reports(request: WorkspaceRequest, period: Period) -> list[UsageReport]:
-    cuts = [Cut(("model",)), *(Cut((name,), is_over_time=False) for name in MONTH_TABLES)]
+    cuts = [Cut(("model",)), *(Cut((name,), is_over_time=False) for name in TOP_TABLES)]
     return usage_reports(
         request.workspace, cuts, begin=period.begin, end=period.end, grain=period.grain, time_zone=period.zone
     )

@@ -46,6 +46,14 @@ def test_money_on_pages_keeps_significant_digits(amount: str, text: str) -> None
     assert money(Decimal(amount)) == text
 
 
+@pytest.mark.parametrize(
+    ("amount", "digits", "text"),
+    [("12.3", 4, "$12.3000"), ("-0.00414", 4, "−$0.0041"), ("0", 4, "$0.0000"), ("0.00001", 4, "$0.00001")],
+)
+def test_money_of_a_table_has_as_many_digits_in_each_row(amount: str, digits: int, text: str) -> None:
+    assert money(Decimal(amount), digits) == text
+
+
 def test_exact_money_has_every_digit() -> None:
     assert exact_money(usd(1_234_567_800_000)) == "$1,234.5678"
     assert exact_money(usd(-1)) == "−$0.000000001"

@@ -737,7 +737,7 @@ def test_month_is_told_by_model_and_keys_with_totals(client: Client, workspace: 
     told = text_of(page)
     assert "$0.0046 for 2 requests" in told
     assert "1 of them cost $0.00228 this month" in told
-    assert [report.totals.requests for _, _, report in page.context["tables"]] == [2, 2, 2]
+    assert [report.totals.requests for _, _, report in page.context["tables"]] == [2, 2, 2, 2]
 
 
 def test_csv_of_a_month_has_the_totals_of_its_page(client: Client, workspace: Workspace) -> None:

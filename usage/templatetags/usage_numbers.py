@@ -7,14 +7,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 
 from usage.charts import bucket_label
-from usage.queries import UsageRow
+from usage.queries import UsageReport, UsageRow
 from usage.ranges import Grain
 
 register = template.Library()
 
 UNKNOWN = "–"
 _CENT = Decimal("0.01")
+_CENT_DIGITS = 2
 _SIGNIFICANT = 2
+_MOST_DIGITS = 6
 _LONGEST_COUNT = 100_000_000
 
 
@@ -31,16 +33,28 @@ def compact(number: int) -> str:
 
 
 @register.filter
-def money(amount: Decimal | None) -> str:
-    """Write dollars to the cent; what is less than ten cents keeps two significant digits: ``$0.0041``."""
+def money(amount: Decimal | None, digits: int = _CENT_DIGITS) -> str:
+    """Write dollars to the cent; what is less than ten cents keeps two significant digits: ``$0.0041``.
+
+    With more ``digits``, as ``money_digits`` finds them, it has just as many, unless nothing would be left of it.
+    """
     if amount is None:
         return UNKNOWN
     size = abs(amount)
+    if digits > _CENT_DIGITS and (not size or size >= Decimal(1).scaleb(-digits)):
+        return f"{'−' if amount < 0 else ''}${size.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,f}"
     if not size:
         return "$0.00"
     unit = _CENT if size >= _CENT * 10 else Decimal(1).scaleb(min(size.adjusted() + 1 - _SIGNIFICANT, -2))
-    rounded = size.quantize(unit, ROUND_HALF_UP)
-    return _dollars(amount < 0, rounded)
+    return _dollars(amount < 0, size.quantize(unit, ROUND_HALF_UP))
+
+
+@register.filter
+def money_digits(report: UsageReport) -> int:
+    """Return with how many digits after the point to write each amount of a table, so that they can be compared."""
+    measures = [report.totals, *(row.measures for row in report.rows)]
+    amounts = [money(amount) for each in measures for amount in (each.cost_usd, each.cache_savings_usd)]
+    return min(max(len(amount.partition(".")[2]) for amount in amounts), _MOST_DIGITS)
 
 
 @register.filter
