@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from catalog.index import Capability, CatalogEntry, CatalogIndex, ModelEntry
@@ -135,6 +135,7 @@ NUMBER_COLUMNS = {
     "output": "Output",
 }
 
+
 SORTS: dict[str, Callable[[ModelRow], Any]] = {
     "name": lambda row: row.info.name.lower(),
     "context": lambda row: row.info.context_tokens,
@@ -147,10 +148,20 @@ SORTS: dict[str, Callable[[ModelRow], Any]] = {
 }
 
 
+def _newest_first(rows: list[ModelRow]) -> list[ModelRow]:
+    """Return the rows by the day they came out; where nobody published it, behind the one before in the catalog."""
+    days, last = [], date.max
+    for row in rows:
+        last = row.info.released_on or last
+        days.append(last)
+    order = sorted(range(len(rows)), key=days.__getitem__, reverse=True)
+    return [rows[place] for place in order]
+
+
 def _sorted(rows: list[ModelRow], sort: str) -> list[ModelRow]:
     value = SORTS.get(sort.removeprefix("-"))
     if value is None:
-        return rows
+        return _newest_first(rows)
     known = [row for row in rows if value(row) is not None]
     unknown = [row for row in rows if value(row) is None]
     return sorted(known, key=value, reverse=sort.startswith("-")) + unknown

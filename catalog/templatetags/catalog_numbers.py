@@ -19,10 +19,11 @@ def usd_rate(rate: Decimal | None) -> str:
 
 @register.filter
 def token_size(tokens: int | None) -> str:
-    """Write a number of tokens as models are compared by it: ``1M``, ``200K``, ``4,096``; unknown is a dash."""
+    """Write a number of tokens as models are compared by it: ``1.05M``, ``200K``, ``4,096``; unknown is a dash."""
     if tokens is None:
         return "–"
-    for size, unit in ((1_000_000, "M"), (1_000, "K")):
-        if tokens % size == 0 and tokens:
-            return f"{tokens // size}{unit}"
+    if tokens >= 1_000_000:
+        return f"{round(tokens / 1_000_000, 2):g}M"
+    if tokens >= 10_000 or (tokens and tokens % 1_000 == 0):
+        return f"{round(tokens / 1_000, 1):g}K"
     return f"{tokens:,}"

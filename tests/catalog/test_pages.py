@@ -53,11 +53,19 @@ def test_a_models_page_says_where_it_enforces_no_schema(page):
     assert "not at" not in page(SONNET)
 
 
-def test_all_models_are_listed_best_known_first(page):
+def test_all_models_are_listed_the_newest_first(page):
     slugs = listed(page(LIST))
 
-    assert slugs == list(Model.objects.values_list("slug", flat=True))
-    assert slugs[:2] == ["claude-opus-4-8", "claude-opus-4-7"]
+    assert sorted(slugs) == sorted(Model.objects.values_list("slug", flat=True))
+    days = dict(Model.objects.exclude(released_on=None).values_list("slug", "released_on"))
+    known = [days[slug] for slug in slugs if slug in days]
+    assert known == sorted(known, reverse=True)
+
+
+def test_a_model_whose_day_nobody_published_stands_behind_the_one_before_it_in_the_catalog(page):
+    slugs = listed(page(LIST))
+
+    assert slugs.index("claude-opus-5-5") + 1 == slugs.index("claude-sonnet-5-5")
 
 
 def test_a_row_tells_strengths_use_context_and_five_prices(page):
@@ -104,14 +112,6 @@ def test_works_with_our_keys_means_what_a_key_in_use_can_call(page, workspace: W
     assert "AWS Bedrock" not in html.partition("<tbody>")[2]
 
 
-def test_a_provider_whose_only_key_fails_is_not_connected(page, workspace: Workspace):
-    key = make_provider_key(workspace)
-    call = TestCall.objects.get(version__provider_key=key)
-    finish_test_call(call, TestResult(Outcome.INVALID_CREDENTIAL, "Refused.", 9))
-
-    html = page(LIST, q="claude-sonnet-4-6")
-
-    assert '<div>Anthropic <span class="badge" data-tone="bad">Key failing</span>' in html
 def test_a_model_outside_the_allowed_regions_is_not_connected(page, workspace: Workspace):
     make_provider_key(workspace)
     workspace.allowed_regions = ["eu"]
@@ -125,6 +125,14 @@ def test_a_model_outside_the_allowed_regions_is_not_connected(page, workspace: W
     assert "It cannot be called now: outside the allowed regions." in page(SONNET)
 
 
+def test_a_provider_whose_only_key_fails_is_not_connected(page, workspace: Workspace):
+    key = make_provider_key(workspace)
+    call = TestCall.objects.get(version__provider_key=key)
+    finish_test_call(call, TestResult(Outcome.INVALID_CREDENTIAL, "Refused.", 9))
+
+    html = page(LIST, q="claude-sonnet-4-6")
+
+    assert '<div>Anthropic <span class="badge" data-tone="bad">Key failing</span>' in html
     assert "Connected" not in html
     assert listed(page(LIST, connected="on")) == []
     assert "Key failing" in page(SONNET)
@@ -185,7 +193,7 @@ def test_without_filters_there_is_nothing_to_clear(page):
         ("-name", "o4-mini", "claude-2.0"),
         ("uncached_input", "gpt-5-nano", "o1"),
         ("-max_output", "claude-opus-4-8", "claude-mythos-5-2"),
-        ("flavour", "claude-opus-4-8", "o1"),
+        ("flavour", "claude-fable-5-2", "claude-2.0"),
     ],
 )
 def test_columns_sort_both_ways_with_the_unknown_last(page, sort, first, last):
