@@ -64,7 +64,7 @@ class Command(BaseCommand):
                     start_stores(supervisor, log_dir)
                     prepare(self._say)
                     start_server(supervisor, listener, log_dir)
-                for service in background_services(log_dir):
+                for service in background_services(log_dir, self._say):
                     if demo or service.name != "demo":
                         supervisor.keep(service)
                 self._say(welcome())
@@ -118,8 +118,8 @@ def start_server(supervisor: Supervisor, listener: socket.socket, log_dir: Path)
         supervisor.sleep(0.1)
 
 
-def background_services(log_dir: Path) -> list[Service]:
-    """Return what works beside the server, each its own process."""
+def background_services(log_dir: Path, say: Callable[[str], None]) -> list[Service]:
+    """Return what works beside the server, each its own process; ``say`` tells what keeps one from starting."""
     celery = ["-m", "celery", "-A", "orqadmin"]
     worker = [*celery, "worker", "--pool", "threads", "-c", "4", "--without-gossip", "--without-mingle", "-l", "INFO"]
     beat = [*celery, "beat", "--pidfile=", "-s", str(settings.DATA_DIR / "beat.schedule"), "-l", "INFO"]
@@ -127,23 +127,44 @@ def background_services(log_dir: Path) -> list[Service]:
     def start(name: str, arguments: list[str], **env: str) -> Callable[[], subprocess.Popen[bytes]]:
         return partial(spawn_python, arguments, log_dir / f"{name}.log", env=env)
 
+    wants_simulator = partial(simulator_is_wanted, Once(say))
     return [
         Service("ship_usage", start("ship_usage", [MANAGE, "ship_usage"])),
         # A worker that is asked to stop hands its tasks back instead of finishing them.
         Service("worker", start("worker", worker, REMAP_SIGTERM="SIGQUIT")),
         Service("beat", start("beat", beat)),
-        Service("simulator", start("simulator", [MANAGE, "simulate_provider"]), is_wanted=simulator_is_wanted),
+        Service("simulator", start("simulator", [MANAGE, "simulate_provider"]), is_wanted=wants_simulator),
         Service("demo", start("demo", [MANAGE, "demo_traffic"])),
     ]
 
 
-def simulator_is_wanted() -> bool:
-    """Whether a workspace has connected the simulated provider."""
+class Once:
+    """Says a line, and not again."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._said = say, set[str]()
+
+    def __call__(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._say(line)
+
+
+def simulator_is_wanted(say: Callable[[str], None]) -> bool:
+    """Whether a workspace has connected the simulated provider, and its port is free; ``say`` tells if it is not."""
     try:
-        return ProviderKey.objects.filter(provider=SIMULATED).exists()
+        is_connected = ProviderKey.objects.filter(provider=SIMULATED).exists()
     except DatabaseError:
         connection.close()  # the next question opens a new one
         return False
+    if not is_connected:
+        return False
+    try:
+        socket.create_server(("127.0.0.1", settings.SIMULATOR_PORT)).close()
+    except OSError:
+        say(f"Port {settings.SIMULATOR_PORT} is taken; set ORQADMIN_SIMULATOR_PORT. Simulated Anthropic waits for it.")
+        return False
+    return True
 
 
 def welcome() -> str:
