@@ -139,7 +139,7 @@ async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Recei
     await _reply(send, 200, found, inbound)
 
 
-# What else clients of OpenAI's and Anthropic's ask for, by the first part of its path: their base URL is right.
+# What else clients of OpenAI's and Anthropic's ask for, by how its path begins: their base URL is right.
 _NOT_OFFERED: Mapping[str, str] = {
     "assistants": "Assistants are",
     "audio": "Speech and transcription are",
@@ -151,7 +151,7 @@ _NOT_OFFERED: Mapping[str, str] = {
     "files": "Files are",
     "fine_tuning": "Fine-tuning is",
     "images": "Images are",
-    "messages": "Batches of Messages are",
+    "messages/batches": "Batches of Messages are",
     "moderations": "Moderations are",
     "realtime": "Realtime sessions are",
     "rerank": "Reranking is",
@@ -175,9 +175,11 @@ def _look_up(snapshot: Snapshot, key: GatewayKeyEntry, path: str) -> bytes:
     if path.startswith("/v3/router/responses/"):
         message = "Responses are not stored, so none can be fetched."
         raise RequestRefused(message, status=404, code="response_not_found")
-    if words := _NOT_OFFERED.get(path.removeprefix("/v3/router/").removeprefix(f"{NATIVE_PREFIX}/v1/").split("/")[0]):
-        message = f"{words} not offered here: chat completions, responses and Messages are."
-        raise RequestRefused(message, status=404, code="not_found")
+    asked = path.removeprefix("/v3/router/").removeprefix(f"{NATIVE_PREFIX}/v1/")
+    for beginning, words in _NOT_OFFERED.items():
+        if f"{asked}/".startswith(f"{beginning}/"):
+            message = f"{words} not offered here: chat completions, responses and Messages are."
+            raise RequestRefused(message, status=404, code="not_found")
     bases = "/v3/router for OpenAI clients, /v3/anthropic for Anthropic's"
     raise RequestRefused(f"There is nothing at {path}. The base URL ends in {bases}.", status=404, code="not_found")
 

@@ -71,6 +71,7 @@ def test_management_key_calls_no_model(rig: Rig) -> None:
         ("/v3/router/embeddings", "Embeddings are not offered here"),
         ("/v3/router/images/generations", "Images are not offered here"),
         ("/v3/anthropic/v1/messages/batches", "Batches of Messages are not offered here"),
+        ("/v3/router/messages", "The base URL ends in /v3/router"),
         ("/v3/router/chat", "The base URL ends in /v3/router"),
     ],
 )
