@@ -53,8 +53,9 @@ def money(amount: Decimal | None, digits: int = _CENT_DIGITS) -> str:
 def money_digits(report: UsageReport) -> int:
     """Return with how many digits after the point to write each amount of a table, so that they can be compared."""
     measures = [report.totals, *(row.measures for row in report.rows)]
-    amounts = [money(amount) for each in measures for amount in (each.cost_usd, each.cache_savings_usd)]
-    return min(max(len(amount.partition(".")[2]) for amount in amounts), _MOST_DIGITS)
+    sizes = {abs(amount) for each in measures for amount in (each.cost_usd, each.cache_savings_usd) if amount}
+    # The smallest needs the most.
+    return min(len(money(min(sizes, default=Decimal(0))).partition(".")[2]), _MOST_DIGITS)
 
 
 @register.filter
