@@ -115,9 +115,7 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     except ClientGone:
         return
     except Exception:
-        logger.exception("Request %s failed inside the gateway", inbound.request_id)
-        failed = RequestRefused("The gateway failed; see its log.", status=500, code="internal_error")
-        await _reply_refused(send, dialect, inbound, failed)
+        await _reply_refused(send, dialect, inbound, _failed(inbound))
 
 
 async def _route(gateway: Gateway, method: str, inbound: Inbound, receive: Receive, send: Send) -> None:
@@ -184,6 +182,12 @@ def _look_up(snapshot: Snapshot, key: GatewayKeyEntry, path: str) -> bytes:
     raise RequestRefused(f"There is nothing at {path}. The base URL ends in {bases}.", status=404, code="not_found")
 
 
+def _failed(inbound: Inbound) -> RequestRefused:
+    """Log the exception under way, and return what the client is told."""
+    logger.exception("Request %s failed inside the gateway", inbound.request_id)
+    return RequestRefused("The gateway failed; see its log.", status=500, code="internal_error")
+
+
 def _not_allowed(method: str, allowed: str) -> RequestRefused:
     message = f"{method} is not allowed here; send {allowed.partition(',')[0]}."
     return RequestRefused(message, status=405, code="method_not_allowed", headers={"allow": allowed})
@@ -224,6 +228,11 @@ async def _call_model(gateway: Gateway, endpoint: Endpoint, inbound: Inbound, re
     except RequestRefused as refused:
         _record_refusal(gateway, key, inbound, dialect, asked, refused)
         await _reply_refused(send, dialect, inbound, refused)
+        return
+    except Exception:
+        failed = _failed(inbound)
+        _record_refusal(gateway, key, inbound, dialect, asked, failed)
+        await _reply_refused(send, dialect, inbound, failed)
         return
     request = Request(
         inbound.id,

@@ -299,12 +299,12 @@ class Call:
                 received = await upstream.next_chunk()
                 is_over = not received
                 out = relay.take(received)
+                if not reply.has_begun and relay.has_failed_at_once:
+                    # Whatever may follow is not waited for: another model can answer now.
+                    return self._failed_in_stream(attempt, relay.meter, out or relay.end(), upstream)
                 if not out:
                     continue
                 if not reply.has_begun:
-                    if relay.has_failed_at_once:
-                        # Whatever may follow is not waited for: another model can answer now.
-                        return self._failed_in_stream(attempt, relay.meter, out, upstream)
                     self._note_success(attempt, upstream)
                     await reply.start_stream(upstream.status, reply_headers(upstream.headers))
                 await reply.chunk(out)

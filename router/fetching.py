@@ -64,6 +64,10 @@ class Unfetchable(Exception):
     """Why a URL was not fetched, as half a sentence that follows the part's name."""
 
 
+class NotFetched(RequestRefused):
+    """A file that a request names by URL and that cannot be had."""
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """What a URL led to, and the media type that its bytes show."""
 
@@ -155,12 +159,12 @@ class UrlFetcher:
     async def fill_in(self, body: dict[str, Any]) -> None:
         """Put the bytes in the place of each URL of a Messages body.
 
-        Raises RequestRefused (400), naming the part, for a URL that may not or could not be fetched.
+        Raises NotFetched (400), naming the part, for a URL that may not or could not be fetched.
         """
         parts = url_parts(body)
         if len(parts) > MOST_URLS:
             last = parts[MOST_URLS]
-            raise RequestRefused(
+            raise NotFetched(
                 f"{last.param}: at most {MOST_URLS} URLs are fetched for a request. Send the others as base64.",
                 param=last.param,
             )
@@ -171,7 +175,7 @@ class UrlFetcher:
                 async with at_once:
                     return await self.fetch(part.url, part.kind, room)
             except Unfetchable as error:
-                raise RequestRefused(f"{part.param} {error}. Send the file as base64.", param=part.param) from None
+                raise NotFetched(f"{part.param} {error}. Send the file as base64.", param=part.param) from None
 
         tasks: dict[tuple[str, str], asyncio.Task[Fetched]] = {}
         for part in parts:

@@ -6,11 +6,15 @@ from typing import Final
 
 import msgspec
 
+from providers.base import UnreadableAnswer
 from router.attempt import Attempt
 
 _ERROR: Final = b"error"
-# An empty line; two line ends follow each other, of which CR LF is one.
+# An empty line: two line ends follow each other, of which CR LF is one.
 _EVENT_END: Final = re.compile(rb"(?>\r\n|\n|\r){2}")
+_LONGEST_END: Final = 3
+# What a provider says in one event, with room to spare.
+LONGEST_EVENT: Final = 16 * 1024 * 1024
 
 
 def mask(texts: Iterable[bytes], attempt: Attempt) -> list[bytes]:
@@ -27,34 +31,43 @@ def mask(texts: Iterable[bytes], attempt: Attempt) -> list[bytes]:
 
 
 class StreamMask:
-    """Masks the credential of ``attempt`` in the events of a stream that tell of an error, wherever the chunks end.
+    """Masks the credential of ``attempt`` in what follows the word "error" in a stream's event, however it is cut.
 
-    All other bytes pass at once; an event with the word in it is held until it is whole.
+    All other bytes pass at once; from that word on an event is held until it is whole.
     """
 
     __slots__ = ("_attempt", "_held", "_tail")
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
-        self._held = self._tail = b""
+        self._held, self._tail = bytearray(), b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return what may go on of ``chunk`` and of what was held before it, possibly nothing."""
+        """Return what may go on of ``chunk`` and of what was held before it, possibly nothing.
+
+        Raises UnreadableAnswer for an event that does not end.
+        """
         # The word itself may be cut in two.
         if not self._held and _ERROR not in (seen := self._tail + chunk):
             self._tail = seen[1 - len(_ERROR) :]
             return chunk
+        # What was looked through before is not looked through again, but for an end that is cut in two.
+        begin = max(len(self._held) - _LONGEST_END, 0)
         self._held += chunk
-        end = max((found.end() for found in _EVENT_END.finditer(self._held)), default=0)
+        end = _last_event_end(self._held, begin)
         if end and _ERROR not in self._held[end:]:
             end = len(self._held)
-        whole, self._held = self._held[:end], self._held[end:]
+        if len(self._held) - end > LONGEST_EVENT:
+            raise UnreadableAnswer("An event of the stream does not end.")
+        whole = bytes(self._held[:end])
+        del self._held[:end]
         self._tail = whole[1 - len(_ERROR) :]
         return self._masked(whole)
 
     def finish(self) -> bytes:
         """Return what is still held once nothing more comes: an event that broke off."""
-        held, self._held = self._held, b""
+        held = bytes(self._held)
+        self._held.clear()
         return self._masked(held)
 
     def _masked(self, text: bytes) -> bytes:
@@ -62,3 +75,12 @@ class StreamMask:
             return b""
         [masked] = mask([text], self._attempt)
         return masked
+
+
+def _last_event_end(text: bytearray, begin: int) -> int:
+    """Return where the last event that ends at ``begin`` or later ends, 0 if none does."""
+    if text.find(b"\r", begin) < 0:
+        # Nearly every stream, and far faster to search.
+        at = text.rfind(b"\n\n", begin)
+        return at + 2 if at >= 0 else 0
+    return max((found.end() for found in _EVENT_END.finditer(text, begin)), default=0)

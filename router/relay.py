@@ -11,6 +11,7 @@ from router.translation import Translation
 
 # A client that waits should hear before long that its answer is being worked on.
 _HOLDS_COMMENTS_MS: Final = 30_000
+_COMMENT: Final = b": still waiting\n\n"
 _BROKE_OFF: Final = "The provider broke the answer off."
 
 
@@ -49,8 +50,11 @@ class StreamRelay:
         if self._has_begun:
             return out
         self._held += out
-        if not self._has_event and attempt.elapsed_ms() < _HOLDS_COMMENTS_MS:
-            return b""
+        if not self._has_event:
+            if attempt.elapsed_ms() < _HOLDS_COMMENTS_MS:
+                return b""
+            # Of a translated stream the provider's comments are no part.
+            self._held = self._held or _COMMENT
         self._has_begun = True
         return self._held
 

@@ -14,7 +14,7 @@ from router.dialects.base import Dialect, ParsedRequest, RequestRefused
 from router.dialects.messages import replace_model
 from router.dialects.passthrough import openai_body
 from router.facts import facts_of, traits_of, with_urls
-from router.fetching import UrlFetcher
+from router.fetching import NotFetched, UrlFetcher
 from router.headers import RequestHeaders
 from router.plan import Candidate, Offered, Plan
 
@@ -56,6 +56,9 @@ async def translate_first(
             return left, await translate(dialect, parsed, headers, first, is_count=is_count, fetcher=fetcher)
         except RequestRefused as refused:
             refusals[first.leg] = refused
+            if isinstance(refused, NotFetched):
+                # No later one waits for the same; it may take the URL as it is.
+                fetcher = None
             if not first.leg and not plan.route:
                 break
             left = left.without_leg(first.leg)

@@ -4,7 +4,9 @@ from uuid import UUID
 
 import pytest
 
+from providers.base import UnreadableAnswer
 from providers.secret import Secret
+from router import masking
 from router.attempt import Attempt
 from router.masking import StreamMask
 from router.snapshot import VersionEntry
@@ -65,3 +67,28 @@ def test_a_credential_cut_in_two_stops_at_the_gateway(rig: Rig, path: str) -> No
 
     assert "upstream refused ***" in response.text
     assert PROVIDER_SECRET[12:] not in response.text
+
+
+def test_a_long_event_in_many_chunks_is_looked_through_once(mask: StreamMask, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = b'data: {"error":null,"text":"' + b"x" * 300_000 + b'"}\n\n'
+    searched = []
+
+    def last_event_end(text: bytearray, begin: int) -> int:
+        searched.append(len(text) - begin)
+        return find_end(text, begin)
+
+    find_end = masking._last_event_end
+    monkeypatch.setattr(masking, "_last_event_end", last_event_end)
+
+    out = b"".join(mask.feed(event[at : at + 1_400]) for at in range(0, len(event), 1_400))
+
+    assert out == event
+    assert sum(searched) < 1.01 * len(event)
+
+
+def test_an_event_that_does_not_end_is_refused(mask: StreamMask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "LONGEST_EVENT", 1_000)
+    mask.feed(b'data: {"error":' + b" " * 900)
+
+    with pytest.raises(UnreadableAnswer):
+        mask.feed(b" " * 900)

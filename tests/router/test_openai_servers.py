@@ -8,6 +8,7 @@ import pytest
 from keys.models import ProviderKey
 from keys.services import create_provider_key
 from providers.secret import Secret
+from router import relay
 from tests.router.conftest import Rig, message_body, wait_for
 from tests.stub import Reply
 
@@ -71,6 +72,27 @@ def test_another_model_answers_after_nothing_but_comments(rig: Rig, server: Prov
 
     assert response.headers["x-orq-attempts"] == "2"
     assert "The model is down" not in response.text
+
+
+def test_another_model_answers_after_a_failure_that_is_no_whole_event(rig: Rig, server: ProviderKey) -> None:
+    half = b"data: " + json.dumps(FAILURE).encode() + b"\n"
+    rig.stub.replies.append(Reply(200, {"content-type": "text/event-stream"}, half))
+
+    response = rig.post(CHAT, chat_body(**FALLBACK))
+
+    assert response.headers["x-orq-attempts"] == "2"
+
+
+def test_a_client_hears_that_its_answer_is_worked_on(
+    rig: Rig, server: ProviderKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "_HOLDS_COMMENTS_MS", 50)
+    comment = b": PROCESSING\n\n"
+    rig.stub.replies.append(events(TEXT, STOP, begin=comment * 2, chunk_sizes=(len(comment),) * 2, between_s=0.1))
+
+    response = rig.post(NATIVE, chat_body())
+
+    assert response.text.startswith(": still waiting\n\nevent: message_start")
 
 
 def test_comments_go_on_with_the_first_event(rig: Rig, server: ProviderKey) -> None:
