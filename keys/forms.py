@@ -21,7 +21,7 @@ from teams.names import NameField
 
 GRACE_CHOICES = [("0", "End it now"), ("1", "1 hour"), ("24", "24 hours"), ("168", "7 days")]
 _WHERE_BEDROCK_SERVES = (
-    "Calls stay in the region's area (us, eu, jp, au, ca, us-gov); from other regions they go where the model's id "
+    "Calls stay in the region's area (us, eu, jp, au, us-gov); from other regions they go where the model's id "
     "says, mostly anywhere. Under Advanced, Inference profile chooses otherwise."
 )
 SMALLEST_FIRST = ("haiku", "nano", "mini")

@@ -164,9 +164,10 @@ def foundation_model(model: str) -> str:
 def has_own_profiles(region: str) -> bool:
     """Whether the area around ``region`` has geographic profiles of its own for the models of today.
 
-    India's are of a few models, and the rest of Asia's of old ones: who keeps to them can call little.
+    India's are of a few models, and the rest of Asia's of old ones: who keeps to them can call little. Canada's may be
+    served in the United States, which nobody means who chose Canada.
     """
-    return bool(set(_areas_of(region)[:1]) - {"in", "apac"})
+    return bool(set(_areas_of(region)[:1]) - {"in", "apac"}) and not region.startswith("ca-")
 
 
 def _arn_in(region: str, model: str) -> str:
