@@ -250,15 +250,17 @@ def versions_with_same_secret(
     return list(same.exclude(provider_key=but_not) if but_not else same)
 
 
+@transaction.atomic
 def request_test_call(version: KeyVersion, *, kind: TestCall.Kind, actor: Actor | None, model: str = "") -> TestCall:
     """Queue a test call. The row is what counts: a lost message is published again by beat.
 
     Raises VersionRevoked.
     """
+    key = _locked(version.provider_key)
+    version.refresh_from_db()
     if version.is_revoked:
         raise VersionRevoked("This version was revoked; there is nothing left to test.")
     call = TestCall.objects.create(version=version, kind=kind, model=model)
-    key = version.provider_key
     if kind == TestCall.Kind.MESSAGE:
         record_event(actor, "provider_key.test_message", key, workspace=key.workspace, after={"model": model})
     transaction.on_commit(lambda: publish_test_call(call))

@@ -90,6 +90,7 @@ def key_detail(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_check(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Queue a free check of the version in use, or of the one named by ``version``."""
     return _queue_call(request, find_key(request, key_id), TestCall.Kind.CHECK)
@@ -97,6 +98,7 @@ def key_check(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(Right.MANAGE_PROVIDER_KEYS)
+@unless_deleted
 def key_message(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     """Queue one small message to the chosen model."""
     key = find_key(request, key_id)

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from keys.connections import Connection, connections
+from keys.connections import workspace_reach
 from keys.models import KeyVersion, ProviderKey, SetAside, TestCall
 from keys.services import (
     TestResult,
@@ -37,8 +37,10 @@ def state_of(key: ProviderKey) -> KeyState:
     return state
 
 
-def connection_of(key: ProviderKey) -> Connection | None:
-    return connections(key.workspace).get(key.provider)
+def is_provider_failing(key: ProviderKey) -> bool | None:
+    """Whether the pages call the key's provider failing; None if it counts as not connected."""
+    reach = workspace_reach(key.workspace)
+    return key.provider in reach.failing if key.provider in reach.targets else None
 
 
 def check(key: ProviderKey, outcome: Outcome, at: datetime | None = None) -> None:
@@ -58,24 +60,24 @@ def test_a_key_that_cannot_be_opened_fails(key: ProviderKey) -> None:
     check(key, Outcome.OK)
     KeyVersion.objects.update(master_key_id="lost")
 
-    assert (state_of(key).status.word, connection_of(key)) == ("Cannot be opened", Connection.FAILING)
+    assert (state_of(key).status.word, is_provider_failing(key)) == ("Cannot be opened", True)
 
 
 def test_a_key_without_a_version_in_use_fails_and_connects_nothing(key: ProviderKey) -> None:
     revoke_version(key.versions.get(), actor=None)
 
     assert state_of(key).status.is_failing
-    assert connection_of(key) is None
+    assert is_provider_failing(key) is None
 
 
 def test_a_key_set_aside_fails_until_its_time_is_up(key: ProviderKey) -> None:
     check(key, Outcome.OK)
     note_set_aside(key.pk, 1, "", Outcome.NO_CREDIT, "", timezone.now() + timedelta(hours=1))
-    assert (state_of(key).status.is_failing, connection_of(key)) == (True, Connection.FAILING)
+    assert (state_of(key).status.is_failing, is_provider_failing(key)) == (True, True)
 
     SetAside.objects.update(until=timezone.now())
 
-    assert (state_of(key).status.word, connection_of(key)) == ("Working", Connection.CONNECTED)
+    assert (state_of(key).status.word, is_provider_failing(key)) == ("Working", False)
 
 
 def test_what_an_older_version_was_refused_for_is_not_the_keys_state(key: ProviderKey) -> None:
@@ -91,7 +93,7 @@ def test_a_key_fails_until_a_new_check_has_ended(key: ProviderKey) -> None:
 
     request_test_call(key.versions.get(), kind=TestCall.Kind.CHECK, actor=None)
 
-    assert (state_of(key).status.word, connection_of(key)) == ("Unreachable", Connection.FAILING)
+    assert (state_of(key).status.word, is_provider_failing(key)) == ("Unreachable", True)
 
 
 # Requests after the check
@@ -105,7 +107,7 @@ def test_requests_that_succeed_disprove_an_older_check(key: ProviderKey, outcome
 
     record_call(key, timezone.now() - DAY)
 
-    assert (state_of(key).status.word, connection_of(key)) == ("Working", Connection.CONNECTED)
+    assert (state_of(key).status.word, is_provider_failing(key)) == ("Working", False)
 
 
 def test_requests_before_the_check_disprove_nothing(key: ProviderKey) -> None:
