@@ -48,6 +48,7 @@ _REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     teams.scopes.BadModelPattern: (422, "invalid_request", "models_allowed"),
     teams.services.NameTaken: (409, "name_taken", "name"),
     teams.services.KeyRevoked: (409, "key_revoked", ""),
+    teams.services.ScopeWidened: (403, "forbidden", ""),
     teams.services.ProjectArchived: (409, "project_archived", "project"),
     usage.report_sql.UnknownDimension: (422, "invalid_request", "group_by"),
     usage.report_sql.BadFilter: (422, "invalid_request", ""),

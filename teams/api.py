@@ -149,7 +149,9 @@ def api_key_edit(request: ApiRequest, key_id: UUID, body: GatewayKeyChange) -> G
     as_it_is = {name: _shown(key, {})[name] for name in GatewayKeyChange.model_fields}
     # What stays is not read again: a name of earlier days may hold what no body may bring.
     asked = GatewayKeyChange.model_construct(**as_it_is | body.model_dump(exclude_unset=True))
-    return _answer(edit_gateway_key(key, name=asked.name, scope=_scope(request, asked), actor=request.auth))
+    # A management key acts as admin.
+    scope = _scope(request, asked)
+    return _answer(edit_gateway_key(key, name=asked.name, scope=scope, actor=request.auth, may_widen=True))
 
 
 @router.post("/{key_id}/revoke", response={201: GatewayKeyShown})

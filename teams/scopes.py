@@ -1,4 +1,4 @@
-"""What a gateway key may do: which models, where, for which project. Pure."""
+"""What a gateway key may do: which models, where, for which project. Asks nothing of the database."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

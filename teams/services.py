@@ -154,7 +154,7 @@ def create_gateway_key(
 
 @transaction.atomic
 def edit_gateway_key(
-    key: GatewayKey, *, name: str, scope: KeyScope, actor: Actor | None, may_widen: bool = True
+    key: GatewayKey, *, name: str, scope: KeyScope, actor: Actor | None, may_widen: bool
 ) -> GatewayKey:
     """Set what ``key`` is called, belongs to and may do; the gateway goes by it within a second.
 

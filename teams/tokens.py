@@ -21,7 +21,7 @@ PUBLIC_ID = slice(PREFIX_LENGTH, PREFIX_LENGTH + PUBLIC_ID_LENGTH)
 TOKEN_LENGTH = PREFIX_LENGTH + PUBLIC_ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
 
 
-_SHOWN = re.compile(rf"[sm]k-orq-([0-9A-Za-z]{{0,{PUBLIC_ID_LENGTH}}})")
+_SHOWN = re.compile(rf"(?<![0-9A-Za-z])[sm]k-orq-([0-9A-Za-z]{{0,{PUBLIC_ID_LENGTH}}})")
 
 
 class TokenKind(StrEnum):

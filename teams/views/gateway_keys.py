@@ -251,7 +251,7 @@ def _shown_just_now(request: WorkspaceRequest, name: str) -> str:
     """
     begin = timezone.now() - _JUST_NOW
     made = GatewayKey.objects.in_workspace(request.workspace).for_clients().usable()
-    if not made.filter(owner=request.user, name__iexact=name, created_at__gte=begin).exists():
+    if not made.filter(owner=request.user, name=name, created_at__gte=begin).exists():
         return ""
     return f"“{name}” was made just now; its text was shown once. Revoke it and make another if you did not copy it."
 

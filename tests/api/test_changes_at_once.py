@@ -34,7 +34,9 @@ def test_a_renamed_gateway_key_keeps_limits_set_meanwhile(api: Api, workspace: W
 
     run_overtaken(
         lambda: api.patch(f"/api-keys/{key.pk}", {"name": "new"}),
-        lambda: edit_gateway_key(key, name="old", scope=KeyScope(models_allowed=["route/*"]), actor=None),
+        lambda: edit_gateway_key(
+            key, name="old", scope=KeyScope(models_allowed=["route/*"]), actor=None, may_widen=True
+        ),
     )
 
     now = GatewayKey.objects.get(pk=key.pk)

@@ -449,7 +449,7 @@ def test_a_form_older_than_an_admins_limit_does_not_undo_it(
 ) -> None:
     key = make_gateway_key(workspace, owner=bob).key
     project = create_project(workspace, name="Help centre", actor=alice)
-    edit_gateway_key(key, name="app", scope=KeyScope(project), actor=alice)
+    edit_gateway_key(key, name="app", scope=KeyScope(project), actor=alice, may_widen=True)
 
     developer.post(f"{LIST}{key.pk}/edit/", {"name": "app", "models_allowed": "", "project": ""})
 

@@ -86,7 +86,7 @@ def test_a_key_is_edited_and_the_gateways_are_told(workspace: Workspace, project
     key = make_gateway_key(workspace).key
     before = snapshot_version()
 
-    edit_gateway_key(key, name="bot", scope=KeyScope(project, ["eu"], ["anthropic/*"]), actor=None)
+    edit_gateway_key(key, name="bot", scope=KeyScope(project, ["eu"], ["anthropic/*"]), actor=None, may_widen=True)
 
     key.refresh_from_db()
     assert (key.name, key.project, key.allowed_regions, key.models_allowed) == ("bot", project, ["eu"], ["anthropic/*"])
@@ -96,7 +96,7 @@ def test_a_key_is_edited_and_the_gateways_are_told(workspace: Workspace, project
 def test_an_edit_is_audited_with_before_and_after(workspace: Workspace, project: Project, alice: User) -> None:
     key = make_gateway_key(workspace).key
 
-    edit_gateway_key(key, name="bot", scope=KeyScope(project, models_allowed=["route/*"]), actor=alice)
+    edit_gateway_key(key, name="bot", scope=KeyScope(project, models_allowed=["route/*"]), actor=alice, may_widen=True)
 
     event = AuditEvent.objects.get(action="gateway_key.edit")
     assert event.before == {"name": "app", "project": None, "allowed_regions": [], "models_allowed": []}
@@ -113,14 +113,14 @@ def test_a_key_does_not_take_anothers_name(workspace: Workspace) -> None:
     key = make_gateway_key(workspace).key
 
     with pytest.raises(NameTaken):
-        edit_gateway_key(key, name="taken", scope=KeyScope(), actor=None)
+        edit_gateway_key(key, name="taken", scope=KeyScope(), actor=None, may_widen=True)
 
 
 def test_a_revoked_key_is_not_edited(workspace: Workspace) -> None:
     key = revoke_gateway_key(make_gateway_key(workspace).key, actor=None)
 
     with pytest.raises(KeyRevoked):
-        edit_gateway_key(key, name="alive", scope=KeyScope(), actor=None)
+        edit_gateway_key(key, name="alive", scope=KeyScope(), actor=None, may_widen=True)
 
 
 def test_an_archived_project_takes_no_new_key_and_keeps_those_it_has(workspace: Workspace, project: Project) -> None:
@@ -131,10 +131,10 @@ def test_an_archived_project_takes_no_new_key_and_keeps_those_it_has(workspace: 
     )
     archived = archive_project(project, actor=None)
 
-    edit_gateway_key(has, name="renamed", scope=replace(scope, project=archived), actor=None)
+    edit_gateway_key(has, name="renamed", scope=replace(scope, project=archived), actor=None, may_widen=True)
 
     with pytest.raises(ProjectArchived):
-        edit_gateway_key(hasnt, name="renamed too", scope=KeyScope(archived), actor=None)
+        edit_gateway_key(hasnt, name="renamed too", scope=KeyScope(archived), actor=None, may_widen=True)
     with pytest.raises(ProjectArchived):
         make_gateway_key(workspace, name="new", scope=KeyScope(archived))
     assert GatewayKey.objects.get(project=project).name == "renamed"
