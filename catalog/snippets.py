@@ -1,4 +1,4 @@
-"""Code that calls a model through this gateway, ready to paste. Pure."""
+"""Code that calls a model through this gateway, ready to paste."""
 
 import json
 from dataclasses import dataclass

@@ -118,7 +118,7 @@ def _in_zone(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
 
 
 class RequestShown(BaseModel):
-    """An attempt that answered a request or is in flight, or (``state`` refused) what a request met instead.
+    """The attempt that a request is judged by, or (``state`` refused) what it met instead of one.
 
     ``status`` is the provider's, null if none came; of a refused request the gateway's. Token counts are null where
     they are not known, or none were used (``certainty`` exact). ``cost_usd`` leaves out classes without a price if
