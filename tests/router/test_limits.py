@@ -384,7 +384,7 @@ def test_head_says_what_get_would(gateway: Gateway, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/v3/", "/v3/router", "/v3/router/completions", "/v3/router/chat/completions/", "/v3/anthropic/v1/nothing"],
+    ["/v3/", "/v3/router", "/v3/router/chat", "/v3/router/chat/completions/", "/v3/anthropic/v1/nothing"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_unknown_path(gateway: Gateway, method: str, path: str) -> None:
