@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 
 from usage.charts import bucket_label
+from usage.measures import usd
 from usage.queries import UsageReport, UsageRow
 from usage.ranges import Grain
 
@@ -53,9 +54,11 @@ def money(amount: Decimal | None, digits: int = _CENT_DIGITS) -> str:
 def money_digits(report: UsageReport) -> int:
     """Return with how many digits after the point to write each amount of a table, so that they can be compared."""
     measures = [report.totals, *(row.measures for row in report.rows)]
-    sizes = {abs(amount) for each in measures for amount in (each.cost_usd, each.cache_savings_usd) if amount}
-    # The smallest needs the most.
-    return min(len(money(min(sizes, default=Decimal(0))).partition(".")[2]), _MOST_DIGITS)
+    # The smallest needs the most. Whole numbers, for a report has thousands of rows.
+    smallest = min(
+        (abs(nano) for each in measures for nano in (each.cost_nano, each.cache_savings_nano) if nano), default=0
+    )
+    return min(len(money(usd(smallest)).partition(".")[2]), _MOST_DIGITS)
 
 
 @register.filter
